@@ -1,0 +1,70 @@
+"""Every error that the project raises on purpose, as one tree.
+
+    ClipBranchesError
+    ├── InvalidInput            the caller's input cannot be used (also a ValueError)
+    │   ├── TooLarge            the input is over a size limit
+    │   └── UnsupportedImage    the bytes are not an image that can be read
+    ├── NotFound                a name or id that does not exist (also a LookupError)
+    │   ├── UnknownCatalogue
+    │   ├── UnknownItem
+    │   └── UnknownResultSet
+    ├── ConfigurationError      a setting, model or recipe that cannot be used
+    ├── DamagedFile             a file that is truncated, altered, foreign or of another version
+    └── ServiceUnavailable      a service that this one needs does not answer
+
+An error says what was wrong and what would work. ``code`` is a stable machine-readable word, ``field`` names the
+offending request field where there is one. Services turn an error into ``{"error": {"code", "message", "field"?}}``.
+"""
+
+from __future__ import annotations
+
+
+class ClipBranchesError(Exception):
+    """Base of all errors raised on purpose."""
+
+    code = "error"
+
+    def __init__(self, message: str, *, field: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.field = field
+
+
+class InvalidInput(ClipBranchesError, ValueError):
+    code = "invalid_input"
+
+
+class TooLarge(InvalidInput):
+    code = "too_large"
+
+
+class UnsupportedImage(InvalidInput):
+    code = "unsupported_image"
+
+
+class NotFound(ClipBranchesError, LookupError):
+    code = "not_found"
+
+
+class UnknownCatalogue(NotFound):
+    code = "unknown_catalogue"
+
+
+class UnknownItem(NotFound):
+    code = "unknown_item"
+
+
+class UnknownResultSet(NotFound):
+    code = "unknown_result_set"
+
+
+class ConfigurationError(ClipBranchesError):
+    code = "configuration_error"
+
+
+class DamagedFile(ClipBranchesError):
+    code = "damaged_file"
+
+
+class ServiceUnavailable(ClipBranchesError):
+    code = "service_unavailable"

@@ -1,0 +1,106 @@
+"""Typed settings of the services: assets/<service>/config.json first, then environment variables.
+
+A key that is not known, in the file, is an error that names the known ones. An environment variable overrides the
+file: DATA_DIR, MODELS_DIR and LOG_LEVEL for every service, and <SERVICE>_<KEY> for one (SEARCH_PORT, WEB_SEARCH_URL).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, ClassVar, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from clip_branches.errors import ConfigurationError
+
+_SHARED_KEYS = ("data_dir", "models_dir", "log_level")
+
+
+class ServiceSettings(BaseModel):
+    """What every service can be told."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    service: ClassVar[str]
+
+    data_dir: Path = Field(Path("data"), description="Catalogues, sources, caches and answers live below it.")
+    models_dir: Path = Field(Path("assets/models"), description="Folder of local models, each a folder by its name.")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    host: str = "127.0.0.1"
+    port: int = Field(0, ge=0, le=65_535)
+    threads: int = Field(8, ge=1, le=256, description="Request threads of one worker process.")
+    workers: int = Field(1, ge=1, le=64, description="Worker processes.")
+
+    @property
+    def catalogues_dir(self) -> Path:
+        return self.data_dir / "catalogues"
+
+    @classmethod
+    def load(cls, config_dir: Path = Path("assets"), environ: Mapping[str, str] = os.environ) -> Self:
+        """Settings from ``config_dir/<service>/config.json`` (may be absent), overridden by ``environ``.
+
+        Raises ConfigurationError naming the key, what was wrong and the known keys.
+        """
+        path = config_dir / cls.service / "config.json"
+        values = _read_config(path) if path.exists() else {}
+        for key in cls.model_fields:
+            names = [f"{cls.service.upper()}_{key.upper()}"]
+            if key in _SHARED_KEYS:
+                names.append(key.upper())
+            for name in names:
+                if name in environ:
+                    values[key] = environ[name]
+                    break
+        try:
+            return cls.model_validate(values)
+        except ValidationError as error:
+            raise ConfigurationError(_explain(error, cls, path)) from error
+
+
+class SearchSettings(ServiceSettings):
+    service: ClassVar[str] = "search"
+
+    port: int = Field(5000, ge=0, le=65_535)
+    torch_threads: int = Field(1, ge=1, le=256, description="Threads of one text or image encoding.")
+    unlabelled: int = Field(1_000, ge=0, le=100_000, description="Random unlabelled images in a training set.")
+    answers_in_memory: int = Field(64, ge=1, le=100_000, description="Answer sets kept in memory.")
+
+
+class DataSettings(ServiceSettings):
+    service: ClassVar[str] = "data"
+
+    port: int = Field(5001, ge=0, le=65_535)
+    thumbnail_quality: int = Field(85, ge=30, le=100)
+
+
+class WebSettings(ServiceSettings):
+    service: ClassVar[str] = "web"
+
+    port: int = Field(8080, ge=0, le=65_535)
+    search_url: str = "http://127.0.0.1:5000"
+    data_url: str = "http://127.0.0.1:5001"
+    timeout_s: float = Field(30.0, gt=0, description="Longest wait for an answer of another service, in seconds.")
+
+
+def _read_config(path: Path) -> dict[str, Any]:
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ConfigurationError(f"{path} must be a readable JSON object: {error}") from error
+    if not isinstance(values, dict):
+        raise ConfigurationError(f"{path} must hold a JSON object, got {type(values).__name__}.")
+    return values
+
+
+def _explain(error: ValidationError, settings: type[ServiceSettings], path: Path) -> str:
+    lines = []
+    for detail in error.errors():
+        key = ".".join(str(part) for part in detail["loc"])
+        if detail["type"] == "extra_forbidden":
+            known = ", ".join(sorted(settings.model_fields))
+            lines.append(f"{path}: unknown key {key!r}. Known keys: {known}.")
+        else:
+            lines.append(f"Setting {key!r} of the {settings.service} service: {detail['msg']}, got {detail['input']!r}.")
+    return " ".join(lines)
