@@ -10,6 +10,7 @@
     │   └── UnknownResultSet
     ├── ConfigurationError      a setting, model or recipe that cannot be used
     ├── DamagedFile             a file that is truncated, altered, foreign or of another version
+    ├── StorageError            a disk that cannot be written: full, read-only, without permission, or in use
     └── ServiceUnavailable      a service that this one needs does not answer
 
 An error says what was wrong and what would work. ``code`` is a stable machine-readable word, ``field`` names the
@@ -64,6 +65,10 @@ class ConfigurationError(ClipBranchesError):
 
 class DamagedFile(ClipBranchesError):
     code = "damaged_file"
+
+
+class StorageError(ClipBranchesError):
+    code = "storage_error"
 
 
 class ServiceUnavailable(ClipBranchesError):

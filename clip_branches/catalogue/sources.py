@@ -1,0 +1,38 @@
+"""Sources of items: paths that stay inside the image root, or web addresses."""
+
+from __future__ import annotations
+
+from pathlib import Path, PurePosixPath
+
+from clip_branches.errors import InvalidInput
+
+
+def is_url(source: str) -> bool:
+    """True for a web address, False for a path."""
+    return source.startswith(("http://", "https://"))
+
+
+def check_source(source: str) -> None:
+    """Raise InvalidInput unless ``source`` is a URL or a plain relative path that never climbs out of its root."""
+    if is_url(source):
+        return
+    path = PurePosixPath(source)
+    if not source or path.is_absolute() or ".." in path.parts or "\0" in source:
+        raise InvalidInput(
+            f"The 'source' of an item must be a URL or a path below the image root. Got {source!r} instead."
+        )
+
+
+def resolve_source(image_root: Path, source: str) -> Path:
+    """The absolute path of a source below ``image_root``; links that lead out of the root are refused.
+
+    Raises InvalidInput for a URL and for a path that leaves the root. The file itself may be missing.
+    """
+    if is_url(source):
+        raise InvalidInput(f"The 'source' of a local image must be a path. Got the address {source!r} instead.")
+    check_source(source)
+    root = image_root.resolve()
+    path = (root / source).resolve()
+    if not path.is_relative_to(root):
+        raise InvalidInput(f"The 'source' of an item must stay inside the image root. Got {source!r} instead.")
+    return path

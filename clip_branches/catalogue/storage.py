@@ -1,0 +1,96 @@
+"""Files that are whole or absent: checksums, fsync, temporary names, one clear error when a disk refuses."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from clip_branches.errors import DamagedFile, StorageError
+
+TEMPORARY_PREFIX = ".tmp-"
+_REASONS = {
+    errno.ENOSPC: "no space is left on the disk",
+    errno.EDQUOT: "the disk quota is used up",
+    errno.EROFS: "the file system is read-only",
+    errno.EACCES: "there is no permission to write",
+    errno.EPERM: "there is no permission to write",
+}
+
+
+def sha256_of(path: Path) -> str:
+    """Hex sha256 of the file's bytes."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def fsync_file(path: Path) -> None:
+    """Force the file's bytes to the disk."""
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+
+
+def fsync_folder(path: Path) -> None:
+    """Force the folder's names to the disk, so that a rename in it survives a power cut."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A temporary path beside ``path``: fsynced and renamed to it when the block ends, removed when it fails."""
+    temporary = path.with_name(f"{TEMPORARY_PREFIX}{os.getpid()}-{path.name}")
+    try:
+        yield temporary
+        fsync_file(temporary)
+        temporary.replace(path)
+        fsync_folder(path.parent)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write ``content`` so that a crash leaves the old file or the new one."""
+    with replacing(path) as temporary:
+        temporary.write_bytes(content)
+
+
+@contextlib.contextmanager
+def storage_errors(what: str) -> Iterator[None]:
+    """Turn an OSError of the block into a StorageError that says what could not be done, where and why."""
+    try:
+        yield
+    except OSError as error:
+        raise storage_error(what, error) from error
+
+
+def storage_error(what: str, error: OSError) -> StorageError:
+    """The StorageError for ``error``, met while doing ``what``."""
+    reason = _REASONS.get(error.errno or 0) or error.strerror or str(error)
+    where = f" ({error.filename})" if error.filename else ""
+    return StorageError(f"{what} failed: {reason}{where}. Nothing that was there before was changed.")
+
+
+def check_file(path: Path, *, size: int, sha256: str | None) -> None:
+    """Check a file against its manifest entry; ``sha256=None`` checks the size alone.
+
+    Raises DamagedFile naming the file, what was expected and what was found.
+    """
+    try:
+        found = path.stat().st_size
+        if found != size:
+            raise DamagedFile(f"The file {path} is damaged: it must have {size} bytes. Got {found} instead.")
+        if sha256 is not None:
+            digest = sha256_of(path)
+            if digest != sha256:
+                raise DamagedFile(f"The file {path} is damaged: its sha256 must be {sha256}. Got {digest} instead.")
+    except FileNotFoundError as error:
+        raise DamagedFile(f"The file {path} must be there: the manifest names it with {size} bytes.") from error
+    except OSError as error:
+        raise DamagedFile(f"The file {path} must be readable. Got {error.strerror or error} instead.") from error
