@@ -1,0 +1,44 @@
+"""Small files of the encoder: written whole or not at all, read with errors that name the file."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from clip_branches.errors import DamagedFile
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write ``content`` under a temporary name, flush it and rename: a crash leaves the old file or the new."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with temporary.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_json(path: Path, content: dict[str, Any]) -> None:
+    write_whole(path, (json.dumps(content, indent=2) + "\n").encode())
+
+
+def read_json(path: Path, kind: str, version: int) -> dict[str, Any]:
+    """The JSON object in ``path``, whose ``format`` must be ``kind`` and whose ``version`` must be ``version``.
+
+    Raises DamagedFile, naming the file, where it is missing, unreadable, foreign or of another version.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise DamagedFile(f"{path} must be a readable {kind} file. Got: {error}") from error
+    if not isinstance(content, dict) or content.get("format") != kind:
+        raise DamagedFile(f"{path} must be a {kind} file. Got another kind of file instead.")
+    if content.get("version") != version:
+        raise DamagedFile(f"{path} must have version {version}. Got {content.get('version')!r} instead.")
+    return content

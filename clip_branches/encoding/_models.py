@@ -1,0 +1,92 @@
+"""Finding and loading open_clip models: folders of ours, or names that open_clip knows."""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError, safe_open
+
+from clip_branches.encoding._torchvision import ensure_torchvision
+from clip_branches.errors import ConfigurationError, DamagedFile
+
+_SCHEME = "local-dir:"
+_CONFIG = "open_clip_config.json"
+_WEIGHTS = "open_clip_model.safetensors"
+
+
+def local_folder(model: str, models_dir: Path) -> Path | None:
+    """The folder of a local ``model``, or None where the name is open_clip's own ("architecture/weights").
+
+    Raises ConfigurationError, naming the models there are, where it is neither.
+    """
+    if model.startswith(_SCHEME):
+        folder = Path(model.removeprefix(_SCHEME))
+        if not (folder / _CONFIG).is_file():
+            raise ConfigurationError(f"Model {model!r} must be a folder with {_CONFIG}. Got {folder} instead.")
+        return folder
+    available = local_models(models_dir)
+    if model in available:
+        return models_dir / model
+    architecture, separator, weights = model.partition("/")
+    if not (separator and architecture and weights):
+        raise ConfigurationError(
+            f"Model {model!r} must be a folder below {models_dir}, 'local-dir:<folder>', or an open_clip name such as "
+            f"'ViT-B-32/openai'. Available below {models_dir}: {', '.join(available) or 'none'}."
+        )
+    return None
+
+
+def local_models(models_dir: Path) -> list[str]:
+    """Names of the models below ``models_dir``, sorted."""
+    return sorted(path.parent.name for path in models_dir.glob(f"*/{_CONFIG}"))
+
+
+def load_towers(model: str, folder: Path | None, models_dir: Path) -> tuple[Any, Any, Any]:
+    """The open_clip model, its preprocessing and its tokenizer, by the folder of a local one or open_clip's name."""
+    ensure_torchvision()
+    open_clip = importlib.import_module("open_clip")
+    if folder is None:
+        return _load_named(open_clip, model, models_dir)
+    _check_weights(folder / _WEIGHTS)
+    name = f"{_SCHEME}{folder}"
+    try:
+        towers, preprocess = open_clip.create_model_from_pretrained(name)
+        return towers, preprocess, open_clip.get_tokenizer(name)
+    except (OSError, ValueError, RuntimeError, KeyError, TypeError) as error:
+        raise DamagedFile(f"{folder} must hold an open_clip model whose {_CONFIG} fits {_WEIGHTS}: {error}") from error
+
+
+def _load_named(open_clip: Any, model: str, models_dir: Path) -> tuple[Any, Any, Any]:
+    architecture, _, weights = model.partition("/")
+    tags = open_clip.list_pretrained_tags_by_model(architecture)
+    local = ", ".join(local_models(models_dir)) or "none"
+    if architecture not in open_clip.list_models():
+        raise ConfigurationError(
+            f"Model {model!r} must name an open_clip architecture. Got {architecture!r} instead. "
+            f"Available below {models_dir}: {local}; open_clip has {', '.join(open_clip.list_models())}."
+        )
+    if weights not in tags and not Path(weights).is_file():
+        raise ConfigurationError(
+            f"Model {model!r} must name weights of {architecture} or a file. Got {weights!r} instead. "
+            f"Available: {', '.join(tags) or 'none'}; below {models_dir}: {local}."
+        )
+    try:
+        towers, preprocess = open_clip.create_model_from_pretrained(architecture, pretrained=weights)
+    except (OSError, RuntimeError, ValueError) as error:
+        raise ConfigurationError(
+            f"The weights of model {model!r} must be in open_clip's cache or within reach of a download: {error}. "
+            f"Models below {models_dir} need neither: {local}."
+        ) from error
+    return towers, preprocess, open_clip.get_tokenizer(architecture)
+
+
+def _check_weights(path: Path) -> None:
+    """Read every tensor once: open_clip's own error for a damaged file does not name it."""
+    try:
+        with safe_open(path, framework="numpy") as file:
+            for name in file.keys():  # noqa: SIM118 (not a dict)
+                file.get_slice(name)
+    except (OSError, SafetensorError) as error:
+        raise DamagedFile(f"{path} must be a whole safetensors file. Got: {error}") from error
