@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import fcntl
 import hashlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 
 from clip_branches.errors import DamagedFile, StorageError
 
@@ -75,6 +77,37 @@ def storage_error(what: str, error: OSError) -> StorageError:
     reason = _REASONS.get(error.errno or 0) or error.strerror or str(error)
     where = f" ({error.filename})" if error.filename else ""
     return StorageError(f"{what} failed: {reason}{where}. Nothing that was there before was changed.")
+
+
+class FolderLock:
+    """One process at a time in a folder: a lock that the system lifts when the process ends, however it ends."""
+
+    def __init__(self, folder: Path, what: str) -> None:
+        self._path = folder / ".lock"
+        self._what = what
+        self._file: IO[bytes] | None = None
+
+    @property
+    def held(self) -> bool:
+        return self._file is not None
+
+    def acquire(self) -> None:
+        """Take the lock, making the folder if needed; StorageError at once when another process holds it."""
+        with storage_errors(f"Writing {self._path.parent}"):
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            file = self._path.open("wb")
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            file.close()
+            raise StorageError(f"{self._what} is being written by another process. Wait until it ends.") from error
+        self._file = file
+
+    def release(self) -> None:
+        """Let others in; nothing happens when the lock is not held."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
 
 
 def check_file(path: Path, *, size: int, sha256: str | None) -> None:

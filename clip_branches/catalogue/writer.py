@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import datetime
-import fcntl
 import hashlib
 import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any, Self
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -25,14 +24,14 @@ from clip_branches.catalogue.manifest import FileEntry, Manifest, NamedFile, Seg
 from clip_branches.catalogue.reader import EncoderSpec
 from clip_branches.catalogue.segment import EMBEDDINGS, IDS, INDEX, ITEMS
 from clip_branches.catalogue.storage import (
+    FolderLock,
     fsync_file,
     fsync_folder,
     replacing,
     sha256_of,
     storage_error,
-    storage_errors,
 )
-from clip_branches.errors import InvalidInput, StorageError, UnknownCatalogue
+from clip_branches.errors import InvalidInput, UnknownCatalogue
 
 _HEAD_FILES = ("head.json", "head.safetensors")
 _ROW_GROUP = 65_536
@@ -71,13 +70,12 @@ class CatalogueWriter:
         self._written: list[Path] = []
         self._used_ids = np.empty(0, dtype=np.uint64)
         self._is_new_folder = not self.path.exists()
-        with storage_errors(f"Writing the catalogue {self.path}"):
-            (self.path / "segments").mkdir(parents=True, exist_ok=True)
-            self._lock = _lock(self.path)
+        self._lock = FolderLock(self.path, f"The catalogue {self.path}")
+        self._lock.acquire()
         try:
             self._previous = _read_previous(self.path)
         except BaseException:
-            self._lock.close()
+            self._lock.release()
             raise
         self.generation = self._previous.generation + 1 if self._previous else 1
         self.next_id = self._previous.next_id if self._previous else 1
@@ -122,7 +120,7 @@ class CatalogueWriter:
         with self._cleaning_up():
             if folder.exists():  # left by a writer that was killed: no manifest ever named it
                 shutil.rmtree(folder)
-            folder.mkdir()
+            folder.mkdir(parents=True)
             self._written.append(folder)
             pq.write_table(table, folder / ITEMS, row_group_size=_ROW_GROUP, compression="zstd")
             np.save(folder / IDS, ids, allow_pickle=False)
@@ -159,19 +157,19 @@ class CatalogueWriter:
         self._written.clear()
         # Readers that opened the generation before may still open its index files: it stays until the next commit.
         _remove_unnamed(self.path, [manifest, *([self._previous] if self._previous else [])])
-        self._lock.close()
+        self._lock.release()
         return manifest
 
     def close(self) -> None:
         """Remove what was written and not committed, and let other writers in. Does nothing after ``commit``."""
-        if self._lock.closed:
+        if not self._lock.held:
             return
         for path in self._written:
             shutil.rmtree(path, ignore_errors=True)
         self._written.clear()
         if self._is_new_folder:
             shutil.rmtree(self.path, ignore_errors=True)
-        self._lock.close()
+        self._lock.release()
 
     @contextlib.contextmanager
     def _cleaning_up(self) -> Iterator[None]:
@@ -221,16 +219,6 @@ def _read_previous(path: Path) -> Manifest | None:
         return read_manifest(path)
     except UnknownCatalogue:
         return None
-
-
-def _lock(path: Path) -> IO[bytes]:
-    file = (path / ".lock").open("wb")
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        file.close()
-        raise StorageError(f"The catalogue {path} is being written by another process. Wait until it ends.") from error
-    return file
 
 
 def _portable_root(path: Path, image_root: Path) -> str:
