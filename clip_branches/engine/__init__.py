@@ -1,0 +1,27 @@
+"""The search engine: box index, decision branches, ensembles, linear scorer, neighbours and answer sets."""
+
+from clip_branches.engine.answers import AnswerSet
+from clip_branches.engine.box import Box
+from clip_branches.engine.branch import DecisionBranch
+from clip_branches.engine.catalogue_engine import CatalogueEngine
+from clip_branches.engine.ensemble import BranchEnsemble
+from clip_branches.engine.feedback import MODEL_NAMES, explanation_boxes, fit_feedback
+from clip_branches.engine.index import BLOCK_SIZE, BoxIndex, index_order
+from clip_branches.engine.linear_scorer import LinearScorer
+from clip_branches.engine.warm import warm_up
+
+__all__ = [
+    "BLOCK_SIZE",
+    "MODEL_NAMES",
+    "AnswerSet",
+    "Box",
+    "BoxIndex",
+    "BranchEnsemble",
+    "CatalogueEngine",
+    "DecisionBranch",
+    "LinearScorer",
+    "explanation_boxes",
+    "fit_feedback",
+    "index_order",
+    "warm_up",
+]

@@ -1,0 +1,64 @@
+"""Answers: the complete, ordered set of what a query or a model accepts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clip_branches.errors import InvalidInput
+
+Ids = NDArray[np.uint64]
+_LOW_32 = np.uint64(0xFFFFFFFF)
+
+
+@dataclass(frozen=True)
+class AnswerSet:
+    """Every image of an answer, best first: score descending, then id ascending.
+
+    ids: uint64 (n,), distinct; scores: float32 (n,); votes: int16 (n,), the branches that accept an image, or None
+    where the model has no branches.
+    """
+
+    ids: Ids
+    scores: NDArray[np.float32]
+    votes: NDArray[np.int16] | None = None
+
+    @classmethod
+    def ordered(cls, ids: Ids, scores: NDArray[np.float32], votes: NDArray[np.int16] | None = None) -> AnswerSet:
+        """The answer of these images, put in order."""
+        order = best_first(scores, ids)
+        return cls(ids[order], scores[order], None if votes is None else votes[order])
+
+    @property
+    def total(self) -> int:
+        return len(self.ids)
+
+    def page(self, offset: int, limit: int) -> AnswerSet:
+        """Hits ``offset`` to ``offset + limit - 1``; empty beyond the end. Raises InvalidInput for negative numbers."""
+        if offset < 0 or limit < 0:
+            raise InvalidInput(f"The 'offset' and 'limit' of a page must be >= 0. Got {offset} and {limit} instead.")
+        part = slice(offset, offset + limit)
+        return AnswerSet(self.ids[part], self.scores[part], None if self.votes is None else self.votes[part])
+
+    def changes(self, since: AnswerSet) -> tuple[AnswerSet, AnswerSet]:
+        """(came_in, went_out): what is here and was not in ``since``, and the reverse; each in its own order."""
+        return self._without(since), since._without(self)
+
+    def _without(self, other: AnswerSet) -> AnswerSet:
+        keep = np.isin(self.ids, other.ids, invert=True)
+        return AnswerSet(self.ids[keep], self.scores[keep], None if self.votes is None else self.votes[keep])
+
+
+def best_first(scores: NDArray[np.float32], ids: NDArray[np.integer]) -> NDArray[np.int64]:
+    """Order by score descending, then id ascending: positions, int64 (n,). Scores are finite."""
+    if not len(ids):
+        return np.zeros(0, np.int64)
+    if int(ids.max()) > int(_LOW_32) or int(ids.min()) < 0:
+        return np.lexsort((ids, -scores)).astype(np.int64)
+    # One sort of integers: the float's bits turned so that they rise as the score falls, with the id below them.
+    bits = (scores + np.float32(0)).view(np.uint32)  # + 0 turns -0 into 0, its equal
+    falling = np.where(bits >> np.uint32(31), bits, ~bits & np.uint32(0x7FFFFFFF))
+    keys = falling.astype(np.uint64) << np.uint64(32) | ids.astype(np.uint64)
+    return np.argsort(keys)

@@ -1,0 +1,146 @@
+"""The engine over a whole catalogue: every segment, without the deleted items."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clip_branches.engine.answers import AnswerSet, Ids
+from clip_branches.engine.box import Box, check_boxes, members
+from clip_branches.engine.checks import Codes, check_count
+from clip_branches.engine.index import BoxIndex
+from clip_branches.errors import DamagedFile, InvalidInput
+
+if TYPE_CHECKING:
+    from clip_branches.catalogue import Catalogue
+
+
+class CatalogueEngine:
+    """Answers about one generation of a catalogue: ids, scores and votes across its segments.
+
+    Holds no state of a request; any number of threads may ask at once.
+    """
+
+    def __init__(self, catalogue: Catalogue, indexes: Sequence[BoxIndex], quantiser: Any) -> None:
+        self.catalogue = catalogue
+        self.quantiser = quantiser
+        self._indexes = tuple(indexes)
+        deleted = np.asarray(catalogue.deleted, np.uint64)
+        self._live = [np.isin(s.ids, deleted, invert=True) if len(deleted) else None for s in catalogue.segments]
+        self._starts = np.cumsum([0, *(index.n_rows for index in self._indexes)])
+        self._size = sum(
+            s.rows if live is None else int(live.sum()) for s, live in zip(catalogue.segments, self._live, strict=True)
+        )
+
+    @classmethod
+    def open(cls, catalogue: Catalogue, quantiser: Any, *, verify: bool = True) -> Self:
+        """Map the index of every segment. Raises DamagedFile when one is damaged or of another segment."""
+        indexes = []
+        for segment in catalogue.segments:
+            index = BoxIndex.open(segment.index_path, verify=verify)
+            if index.n_rows != segment.rows:
+                raise DamagedFile(
+                    f"{segment.index_path} must hold the {segment.rows} rows of its segment. Got {index.n_rows} instead; rebuild it."
+                )
+            indexes.append(index)
+        return cls(catalogue, indexes, quantiser)
+
+    @property
+    def size(self) -> int:
+        """Live items."""
+        return self._size
+
+    def codes_of(self, ids: Any) -> Codes:
+        """Codes of the items, uint8 (k, 32), in the order asked for. Raises UnknownItem."""
+        segments, rows = (np.asarray(part, np.int64) for part in self.catalogue.locate(np.asarray(ids, np.uint64)))
+        codes = np.empty((len(rows), 32), np.uint8)
+        for number in np.unique(segments):
+            here = segments == number
+            codes[here] = self._indexes[number].codes(rows[here])
+        return codes
+
+    def sample(self, n: int, generator: np.random.Generator, exclude: Any = ()) -> Codes:
+        """Codes of at most ``n`` live items drawn at random without replacement, none of them in ``exclude``."""
+        excluded = np.asarray(list(exclude), np.uint64)
+        total = int(self._starts[-1])
+        drawn = generator.choice(total, min(total, n + len(excluded) + total - self._size), replace=False)
+        parts = []
+        left = n
+        for number, rows in self._by_segment(drawn):
+            live = self._live[number]
+            rows = rows if live is None else rows[live[rows]]
+            rows = rows[np.isin(np.asarray(self.catalogue.segments[number].ids)[rows], excluded, invert=True)]
+            parts.append((number, rows))
+        total_kept = sum(len(rows) for _, rows in parts)
+        if not total_kept:
+            return np.zeros((0, 32), np.uint8)
+        codes = np.vstack([self._indexes[number].codes(rows) for number, rows in parts])
+        return codes if len(codes) <= left else codes[np.sort(generator.choice(len(codes), left, replace=False))]
+
+    def nearest_all(self, vector: Any) -> AnswerSet:
+        """The WHOLE catalogue ranked by dot product with ``vector`` (32,)."""
+        weights, bias = self._linear(vector)
+        return self._gather([(np.arange(i.n_rows), i.score_all(weights, bias), None) for i in self._indexes])
+
+    def nearest(self, vector: Any, k: int) -> AnswerSet:
+        """The ``k`` items of largest dot product with ``vector`` (32,), or all when there are fewer."""
+        k = check_count(k, "k", "CatalogueEngine.nearest")
+        weights, bias = self._linear(vector)
+        parts = []
+        for index, live in zip(self._indexes, self._live, strict=True):
+            dead = 0 if live is None else int((~live).sum())
+            rows, scores = index.nearest(weights, k + dead, bias)
+            parts.append((rows, scores, None))
+        return self._gather(parts).page(0, k)
+
+    def search(self, model: Any) -> AnswerSet:
+        """EVERY live item that the fitted model accepts, best first."""
+        return self._gather([index.answer(model) for index in self._indexes])
+
+    def count(self, boxes: Sequence[Box]) -> NDArray[np.int64]:
+        """Live items inside each box, exactly: int64 (boxes,)."""
+        boxes = check_boxes(boxes, "CatalogueEngine.count")
+        counts = np.zeros(len(boxes), np.int64)
+        for index, live in zip(self._indexes, self._live, strict=True):
+            counts += index.count(boxes)
+            if live is not None and len(boxes):
+                counts -= members(boxes, index.codes(np.flatnonzero(~live))).sum(axis=1)
+        return counts
+
+    def count_within(self, boxes: Sequence[Box], answer: AnswerSet) -> NDArray[np.int64]:
+        """How many items of the answer lie inside each box: int64 (boxes,)."""
+        boxes = check_boxes(boxes, "CatalogueEngine.count_within")
+        if not boxes or not answer.total:
+            return np.zeros(len(boxes), np.int64)
+        return members(boxes, self.codes_of(answer.ids)).sum(axis=1)
+
+    def _linear(self, vector: Any) -> tuple[NDArray[np.float32], float]:
+        """Weights and bias on codes for the dot product with a vector: x = low + step * code."""
+        vector = np.asarray(vector, np.float32)
+        if vector.shape != (32,) or not np.isfinite(vector).all():
+            raise InvalidInput(f"The 'vector' of a query must be 32 finite numbers. Got shape {vector.shape} instead.")
+        low, step = np.asarray(self.quantiser.low_, np.float32), np.asarray(self.quantiser.step_, np.float32)
+        return vector * step, float(vector.astype(np.float64) @ low.astype(np.float64))
+
+    def _by_segment(self, drawn: NDArray[np.int64]) -> list[tuple[int, NDArray[np.int64]]]:
+        numbers = np.searchsorted(self._starts, drawn, side="right") - 1
+        return [(int(n), np.sort(drawn[numbers == n] - self._starts[n])) for n in np.unique(numbers)]
+
+    def _gather(self, parts: Sequence[tuple[Any, Any, Any]]) -> AnswerSet:
+        """One ordered answer from (rows, scores, votes) of every segment, without the deleted."""
+        ids: list[Ids] = []
+        scores, votes = [], []
+        for segment, live, (rows, part, hits) in zip(self.catalogue.segments, self._live, parts, strict=True):
+            if live is not None:
+                keep = live[rows]
+                rows, part, hits = rows[keep], part[keep], None if hits is None else hits[keep]
+            ids.append(np.asarray(segment.ids)[rows])
+            scores.append(part)
+            if hits is not None:
+                votes.append(hits.astype(np.int16))
+        if not ids:
+            return AnswerSet(np.zeros(0, np.uint64), np.zeros(0, np.float32))
+        return AnswerSet.ordered(np.concatenate(ids), np.concatenate(scores), np.concatenate(votes) if votes else None)

@@ -1,0 +1,202 @@
+"""Box scans: which rows lie in how many groups of boxes, block by block.
+
+A group is a set of boxes that votes once (a branch); a plain query makes every box its own group. Zone maps decide box
+by box and block by block: no row inside (skipped), all rows inside (accepted unseen), or look at the features that
+the zone does not settle. Answers come out in row order, with no array over the whole catalogue.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+_CHUNK = 256  # blocks whose zones are tested together
+_MISS, _PART, _WHOLE = 0, 1, 2
+
+
+@njit(nogil=True, cache=True)
+def _relate(zone_low, zone_high, first, count, starts, features, lows, highs, relation):  # type: ignore[no-untyped-def]
+    """``relation[box, b]``: does block ``first + b`` miss the box, meet it in part, or lie wholly inside it."""
+    miss = np.empty(_CHUNK, np.uint8)
+    part = np.empty(_CHUNK, np.uint8)
+    for box in range(starts.shape[0] - 1):
+        miss[:count] = 0
+        part[:count] = 0
+        for k in range(starts[box], starts[box + 1]):
+            low, high = lows[k], highs[k]
+            zl = zone_low[features[k], first : first + count]
+            zh = zone_high[features[k], first : first + count]
+            for b in range(count):
+                miss[b] |= np.uint8(zh[b] < low) | np.uint8(zl[b] > high)
+                part[b] |= np.uint8(zl[b] < low) | np.uint8(zh[b] > high)
+        for b in range(count):
+            relation[box, b] = _MISS if miss[b] else (_PART if part[b] else _WHOLE)
+
+
+@njit(nogil=True, cache=True)
+def _inside(data, base, size, zone_low, zone_high, block, start, stop, features, lows, highs, mask):  # type: ignore[no-untyped-def]
+    """``mask[:size]`` = 1 for rows inside the box of entries ``start:stop``; returns whether there is any."""
+    fresh = True
+    for k in range(start, stop):
+        f, low, high = features[k], lows[k], highs[k]
+        if zone_low[f, block] >= low and zone_high[f, block] <= high:
+            continue
+        column = data[base + f * size : base + (f + 1) * size]
+        found = np.uint8(0)
+        if fresh:
+            for r in range(size):
+                m = np.uint8(column[r] >= low) & np.uint8(column[r] <= high)
+                mask[r] = m
+                found |= m
+            fresh = False
+        else:
+            for r in range(size):
+                m = mask[r] & np.uint8(column[r] >= low) & np.uint8(column[r] <= high)
+                mask[r] = m
+                found |= m
+        if found == 0:
+            return False
+    return True
+
+
+@njit(nogil=True, cache=True)
+def _vote(relation, b, groups, n_groups, need, states):  # type: ignore[no-untyped-def]
+    """State of each group in a block (its best box), groups wholly in; False when too few groups can vote at all."""
+    states[:] = _MISS
+    for box in range(groups.shape[0]):
+        if relation[box, b] > states[groups[box]]:
+            states[groups[box]] = relation[box, b]
+    reachable, whole = 0, 0
+    for g in range(n_groups):
+        reachable += states[g] != _MISS
+        whole += states[g] == _WHOLE
+    return reachable >= need, whole
+
+
+@njit(nogil=True, cache=True)
+def scan_groups(  # type: ignore[no-untyped-def]
+    data, n, block_size, zone_low, zone_high, first_block, last_block,
+    starts, features, lows, highs, groups, n_groups, need, votes,
+):  # fmt: skip
+    """Rows of blocks ``first_block:last_block`` that at least ``need`` >= 1 groups hold, ascending, and their votes.
+
+    Box ``i`` holds entries ``starts[i]:starts[i + 1]`` of (features, lows, highs) and belongs to ``groups[i]``
+    (ascending). ``votes`` is scratch of ``block_size`` integers wide enough for ``n_groups``. Also returns bytes read.
+    """
+    n_boxes = groups.shape[0]
+    dims = zone_low.shape[0]
+    relation = np.empty((n_boxes, _CHUNK), np.uint8)
+    states = np.empty(n_groups, np.uint8)
+    mask = np.empty(block_size, np.uint8)
+    union = np.empty(block_size, np.uint8)
+    rows = np.empty(max(block_size, 1024), np.int64)
+    counts = np.empty(max(block_size, 1024), np.int32)
+    filled = 0
+    looked = 0
+    for chunk in range(first_block, last_block, _CHUNK):
+        count = min(_CHUNK, last_block - chunk)
+        _relate(zone_low, zone_high, chunk, count, starts, features, lows, highs, relation)
+        for b in range(count):
+            possible, whole = _vote(relation, b, groups, n_groups, need, states)
+            if not possible:
+                continue
+            block = chunk + b
+            start = block * block_size
+            size = min(block_size, n - start)
+            base = start * dims
+            looked += 1
+            votes[:size] = whole
+            box = 0
+            while box < n_boxes:
+                group = groups[box]
+                if states[group] != _PART:
+                    while box < n_boxes and groups[box] == group:
+                        box += 1
+                    continue
+                merged = False  # several boxes of one group are united first: a branch votes once
+                alone = box + 1 == n_boxes or groups[box + 1] != group
+                while box < n_boxes and groups[box] == group:
+                    if relation[box, b] == _PART and _inside(
+                        data, base, size, zone_low, zone_high, block,
+                        starts[box], starts[box + 1], features, lows, highs, mask,
+                    ):  # fmt: skip
+                        if alone:
+                            for r in range(size):
+                                votes[r] += mask[r]
+                        elif merged:
+                            for r in range(size):
+                                union[r] |= mask[r]
+                        else:
+                            union[:size] = mask[:size]
+                            merged = True
+                    box += 1
+                if merged:
+                    for r in range(size):
+                        votes[r] += union[r]
+            if filled + size > rows.shape[0]:
+                wider = np.empty(2 * rows.shape[0] + size, np.int64)
+                wider[:filled] = rows[:filled]
+                rows = wider
+                wider_counts = np.empty(rows.shape[0], np.int32)
+                wider_counts[:filled] = counts[:filled]
+                counts = wider_counts
+            filled = _emit(votes, size, need, start, rows, counts, filled)
+    return rows[:filled], counts[:filled], looked
+
+
+@njit(nogil=True, cache=True)
+def _emit(votes, size, need, start, rows, counts, filled):  # type: ignore[no-untyped-def]
+    """Append the rows with enough votes; stretches of 64 rows without any are skipped at once."""
+    for left in range(0, size, 64):
+        right = min(left + 64, size)
+        most = votes[left]
+        for r in range(left, right):
+            most = max(most, votes[r])
+        if most < need:
+            continue
+        for r in range(left, right):
+            rows[filled] = start + r
+            counts[filled] = votes[r]
+            filled += votes[r] >= need
+    return filled
+
+
+@njit(nogil=True, cache=True)
+def count_boxes(data, n, block_size, zone_low, zone_high, starts, features, lows, highs, counts):  # type: ignore[no-untyped-def]
+    """Add to ``counts[box]`` the number of rows inside each box."""
+    n_boxes = starts.shape[0] - 1
+    dims = zone_low.shape[0]
+    n_blocks = zone_low.shape[1]
+    relation = np.empty((n_boxes, _CHUNK), np.uint8)
+    mask = np.empty(block_size, np.uint8)
+    for chunk in range(0, n_blocks, _CHUNK):
+        count = min(_CHUNK, n_blocks - chunk)
+        _relate(zone_low, zone_high, chunk, count, starts, features, lows, highs, relation)
+        for b in range(count):
+            start = (chunk + b) * block_size
+            size = min(block_size, n - start)
+            for box in range(n_boxes):
+                if relation[box, b] == _WHOLE:
+                    counts[box] += size
+                elif relation[box, b] == _PART and _inside(
+                    data, start * dims, size, zone_low, zone_high, chunk + b,
+                    starts[box], starts[box + 1], features, lows, highs, mask,
+                ):  # fmt: skip
+                    inside = 0
+                    for r in range(size):
+                        inside += mask[r]
+                    counts[box] += inside
+
+
+@njit(nogil=True, cache=True)
+def box_members(codes, starts, features, lows, highs, members):  # type: ignore[no-untyped-def]
+    """``members[box, i]`` = 1 where row ``i`` of ``codes`` (n, dims) lies inside the box (closed bounds)."""
+    for box in range(starts.shape[0] - 1):
+        for i in range(codes.shape[0]):
+            inside = np.uint8(1)
+            for k in range(starts[box], starts[box + 1]):
+                value = codes[i, features[k]]
+                if value < lows[k] or value > highs[k]:
+                    inside = np.uint8(0)
+                    break
+            members[box, i] = inside

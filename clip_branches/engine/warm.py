@@ -1,0 +1,27 @@
+"""Compile (or load from the cache) every kernel before the first request needs it."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from clip_branches.engine.box import Box
+from clip_branches.engine.feedback import explanation_boxes, fit_feedback
+from clip_branches.engine.index import BoxIndex
+
+
+def warm_up() -> None:
+    """Run every kernel once on a few random codes; afterwards no request waits for a compiler."""
+    codes = np.random.default_rng(0).integers(0, 256, (400, 32), dtype=np.uint8)
+    for presorted in (False, True):
+        index = BoxIndex.build(codes, presorted=presorted, block_size=32)
+        index.query([Box([0, 1], [10, 10], [200, 200])])
+        index.vote([[Box([0], [10], [200])]] * 300, 1)
+        index.count([Box([0], [10], [200])])
+        index.codes([0, 1])
+        index.nearest(np.ones(32, np.float32), 3)
+        index.score_all(np.ones(32, np.float32))
+        for name in ("linear", "branch", "ensemble"):
+            labels = {"positive": codes[:5], "negative": codes[5:10], "unlabelled": codes[10:60]}
+            model = fit_feedback(name, anchor=None, **labels)  # type: ignore[arg-type]
+            index.search(model)
+            explanation_boxes(model, **labels)  # type: ignore[arg-type]
