@@ -122,6 +122,13 @@ class ItemsResponse(BaseModel):
     missing: list[int] = Field([], description="Ids asked for that are not in the catalogue.")
 
 
+class Health(BaseModel):
+    """What /livez and /readyz answer."""
+
+    status: Literal["ok", "unavailable"]
+    reasons: list[str] = Field([], description="Why the service cannot serve now; empty when it can.")
+
+
 class ErrorDetail(BaseModel):
     code: str
     message: str
