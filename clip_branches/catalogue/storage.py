@@ -7,6 +7,7 @@ import errno
 import fcntl
 import hashlib
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
@@ -61,6 +62,15 @@ def write_whole(path: Path, content: bytes) -> None:
     """Write ``content`` so that a crash leaves the old file or the new one."""
     with replacing(path) as temporary:
         temporary.write_bytes(content)
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove temporary files below ``folder`` that a killed process left; the caller must hold the folder's lock."""
+    for path in list(folder.rglob(f"{TEMPORARY_PREFIX}*")):
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager

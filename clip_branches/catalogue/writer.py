@@ -27,6 +27,7 @@ from clip_branches.catalogue.storage import (
     FolderLock,
     fsync_file,
     fsync_folder,
+    remove_leftovers,
     replacing,
     sha256_of,
     storage_error,
@@ -73,6 +74,7 @@ class CatalogueWriter:
         self._lock = FolderLock(self.path, f"The catalogue {self.path}")
         self._lock.acquire()
         try:
+            remove_leftovers(self.path)
             self._previous = _read_previous(self.path)
         except BaseException:
             self._lock.release()

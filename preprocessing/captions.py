@@ -1,0 +1,165 @@
+"""Captions and metadata of images: from a CSV, TSV or Parquet file, or from .txt files beside the images."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
+
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet as pq
+
+from clip_branches.errors import InvalidInput
+from preprocessing.metadata import storable_columns
+from preprocessing.report import Note
+
+_NOT_KEPT = re.compile(r"""[^A-Za-z0-9\s.,!?:;'"()\[\]{}\-/@#$%^&*_]""")
+_SPACE = re.compile(r"\s+")
+_FILE_COLUMNS = ("filename", "file_name", "image_path")
+_CAPTION_COLUMNS = ("caption",)
+_MAX_SIDECAR_BYTES = 100_000
+FOUND_BY_ITSELF = ("captions.parquet", "captions.csv", "captions.tsv")
+
+
+def clean_caption(text: str | None) -> str | None:
+    """``text`` by the published rule, None when nothing is left.
+
+    ASCII letters, digits, white space and . , ! ? : ; ' " ( ) [ ] { } - / @ # $ % ^ & * _ are kept, white space is
+    collapsed (decision-branches method, section 1).
+    """
+    if text is None:
+        return None
+    return _SPACE.sub(" ", _NOT_KEPT.sub("", text)).strip() or None
+
+
+def find_captions(source: Path) -> Path | None:
+    """The captions file at the top of the ``source`` folder, if there is one."""
+    return next((source / name for name in FOUND_BY_ITSELF if (source / name).is_file()), None)
+
+
+class CaptionFile:
+    """A file of captions, read whole: one row an image, further columns are metadata.
+
+    Raises InvalidInput for a file that is missing, unreadable, not UTF-8, or without the columns filename and caption.
+    """
+
+    def __init__(self, path: Path) -> None:
+        table = _read_table(path)
+        file_column = _find_column(path, table, _FILE_COLUMNS)
+        caption_column = _find_column(path, table, _CAPTION_COLUMNS)
+        self.path = path
+        self.names: list[str | None] = _strings(path, table, file_column)
+        self.captions: list[str | None] = _strings(path, table, caption_column)
+        self.metadata, self.notes = storable_columns(table.drop_columns([file_column, caption_column]), path.name)
+
+    def attach(self, kept: Sequence[str], known: Sequence[str], source: Path) -> tuple[pa.Table, list[Note]]:
+        """Columns caption and metadata for the sources ``kept``, in order; and what was odd, as notes.
+
+        ``known`` are all files of the ``source`` folder: a row that names none of them is noted, and so is a second row
+        for one image; the first counts. A name may be a path below the folder, below the captions' folder, or a file
+        name that only one image has.
+        """
+        finder = _Finder(known, source, self.path.parent)
+        rows: dict[str, int] = {}
+        notes = list(self.notes)
+        for row, name in enumerate(self.names):
+            found = finder.find(name) if name else None
+            if found is None:
+                notes.append(Note(name or f"row {row + 1}", "caption without image", f"named in {self.path.name}"))
+            elif found in rows:
+                notes.append(Note(found, "second caption", f"row {row + 1} of {self.path.name}; the first one counts"))
+            else:
+                rows[found] = row
+        positions = pa.array([rows.get(item) for item in kept], pa.int64())
+        captions = [None if row is None else clean_caption(self.captions[row]) for row in positions.to_pylist()]
+        table = pa.table({"caption": pa.array(captions, pa.string())})
+        for name in self.metadata.column_names:
+            table = table.append_column(name, self.metadata.column(name).take(positions))
+        return table, notes
+
+
+def attach_sidecars(kept: Sequence[str], source: Path) -> tuple[pa.Table, list[Note]]:
+    """The column caption for the sources ``kept`` from .txt files beside them, None where there is none; and notes."""
+    captions: list[str | None] = []
+    notes = []
+    for item in kept:
+        path = (source / item).with_suffix(".txt")
+        try:
+            with path.open("rb") as file:
+                captions.append(clean_caption(file.read(_MAX_SIDECAR_BYTES).decode("utf-8-sig")))
+        except FileNotFoundError:
+            captions.append(None)
+        except (OSError, UnicodeDecodeError) as error:
+            captions.append(None)
+            notes.append(Note(item, "unreadable caption", f"{path.name} must be UTF-8 text: {error}"))
+    return pa.table({"caption": pa.array(captions, pa.string())}), notes
+
+
+class _Finder:
+    """Finds the image that a caption file means by a name."""
+
+    def __init__(self, known: Sequence[str], source: Path, captions_folder: Path) -> None:
+        self._by_path = {_key(item): item for item in known}
+        counts = Counter(PurePosixPath(item).name for item in known)
+        self._by_name = {
+            _key(PurePosixPath(item).name): item for item in known if counts[PurePosixPath(item).name] == 1
+        }
+        self._source = source.resolve()
+        self._folder = captions_folder.resolve()
+
+    def find(self, name: str) -> str | None:
+        key = _key(name)
+        if key in self._by_path:
+            return self._by_path[key]
+        below = self._folder / key
+        if below.is_relative_to(self._source):
+            found = self._by_path.get(_key(below.relative_to(self._source).as_posix()))
+            if found is not None:
+                return found
+        return self._by_name.get(key) if "/" not in key else None
+
+
+def _key(name: str) -> str:
+    # Systems disagree on composed letters and slashes; a captions file may come from another one.
+    return unicodedata.normalize("NFC", name.strip().replace("\\", "/")).removeprefix("./")
+
+
+def _read_table(path: Path) -> pa.Table:
+    if not path.is_file():
+        raise InvalidInput(f"The captions must be a CSV, TSV or Parquet file. Got {path}, which is not there.")
+    suffix = path.suffix.lower()
+    try:
+        if suffix in (".parquet", ".pq"):
+            return pq.read_table(path)
+        if suffix in (".csv", ".tsv"):
+            names = (*_FILE_COLUMNS, *_CAPTION_COLUMNS)
+            types = {form: pa.string() for name in names for form in (name, name.upper(), name.capitalize())}
+            return pyarrow.csv.read_csv(
+                path,
+                parse_options=pyarrow.csv.ParseOptions(
+                    delimiter="\t" if suffix == ".tsv" else ",", newlines_in_values=True
+                ),
+                convert_options=pyarrow.csv.ConvertOptions(column_types=types),
+            )
+    except (pa.ArrowException, OSError) as error:
+        first = str(error).splitlines()[0]
+        raise InvalidInput(f"The captions in {path} must be readable as {suffix[1:]}, in UTF-8: {first}.") from error
+    raise InvalidInput(f"The captions must be a .csv, .tsv or .parquet file. Got {path} instead.")
+
+
+def _find_column(path: Path, table: pa.Table, names: tuple[str, ...]) -> str:
+    for wanted in names:
+        for column in table.column_names:
+            if column.strip().lower() == wanted:
+                return str(column)
+    raise InvalidInput(f"The captions in {path} must have a column {names[0]!r}. Got {table.column_names} instead.")
+
+
+def _strings(path: Path, table: pa.Table, column: str) -> list[str | None]:
+    try:
+        return list(table.column(column).cast(pa.string()).to_pylist())
+    except pa.ArrowException as error:
+        raise InvalidInput(f"The column {column!r} of {path} must hold text: {error}.") from error

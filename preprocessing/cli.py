@@ -1,0 +1,200 @@
+"""The command line: ``python -m preprocessing <stage>``. Stages are imported when they run, so that help is quick."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from preprocessing.lazy import LazyGroup
+from preprocessing.pool import default_workers
+
+if TYPE_CHECKING:
+    from preprocessing.report import Summary
+    from preprocessing.stages.embed import EmbedOptions
+    from preprocessing.workplace import Recipe, Workplace
+
+_FOLDER = click.Path(path_type=Path)
+_MODELS_DIR = click.option(
+    "--models-dir", type=_FOLDER, default=Path("assets/models"), envvar="MODELS_DIR", show_default=True
+)
+_LAZY = {
+    "train-demo-model": (
+        "preprocessing.demo_model.command:train_demo_model_command",
+        "Train the small CLIP that the demo uses.",
+    ),
+    "evaluate-demo-model": (
+        "preprocessing.demo_model.command:evaluate_demo_model_command",
+        "Measure the demo model on scenes of unseen seeds.",
+    ),
+}
+
+Command = Callable[..., Any]
+
+
+@click.group(cls=LazyGroup, lazy=_LAZY, help="Turn a folder of images into a catalogue that can be searched.")
+def main() -> None:
+    # What is odd about an image becomes a row with a reason; Pillow need not say it again.
+    warnings.filterwarnings("ignore", module="PIL")
+
+
+def _with(options: Sequence[Callable[[Command], Command]], command: Command) -> Command:
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def _shared(command: Command) -> Command:
+    options = [
+        click.option("--data-dir", type=_FOLDER, default=Path("data"), envvar="DATA_DIR", show_default=True),
+        click.option("--workers", type=click.IntRange(1), default=default_workers(), show_default="all processors"),
+    ]
+    return _with(options, command)
+
+
+def _source_options(command: Command) -> Command:
+    options = [
+        click.argument("source", type=_FOLDER),
+        click.option("--name", help="Name of the catalogue.  [default: the folder's name]"),
+        click.option("--title", help="Title that people see.  [default: the name]"),
+        click.option("--captions", type=_FOLDER, help="CSV, TSV or Parquet with filename, caption and any metadata."),
+        click.option("--min-size", type=click.IntRange(1), default=32, show_default=True, help="Shorter side, pixels."),
+        click.option("--max-images", type=click.IntRange(1), help="Take only the first so many files by path."),
+    ]
+    return _with(options, command)
+
+
+def _model_options(command: Command) -> Command:
+    options = [
+        click.option(
+            "--models-dir", type=_FOLDER, default=Path("assets/models"), envvar="MODELS_DIR", show_default=True
+        ),
+        click.option("--batch-size", type=click.IntRange(1, 65_536), default=64, show_default=True),
+        click.option("--shard-size", type=click.IntRange(1), default=2_048, show_default=True, help="Images a shard."),
+        click.option("--threads", type=click.IntRange(1), default=default_workers(), show_default="all processors"),
+    ]
+    return _with(options, command)
+
+
+_MODEL_HELP = "A folder below the models folder, local-dir:PATH, or open_clip's ARCHITECTURE/WEIGHTS."
+
+
+@main.command(help="Make the demo's pictures and build the catalogue 'demo' of them.")
+@click.option("--count", type=click.IntRange(1), default=6_000, show_default=True, help="Number of pictures.")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
+@click.option("--name", default="demo", show_default=True)
+@click.option("--model", default="demo", show_default=True, help=_MODEL_HELP)
+@_model_options
+@_shared
+def demo(count: int, seed: int, name: str, model: str, data_dir: Path, workers: int, **how: Any) -> None:
+    from preprocessing.stages.build import build_catalogue
+    from preprocessing.stages.demo_catalogue import demo_recipe, make_demo_source
+
+    with _workplace(data_dir, name) as work:
+        folder = data_dir / "sources" / name
+        _say(make_demo_source(folder, count=count, seed=seed, workers=workers))
+        build_catalogue(work, demo_recipe(folder, model), _embed_options(workers, how), _say)
+        _say_catalogue(work)
+
+
+@main.command(help="Build a catalogue from the images below SOURCE: filter, embed and index.")
+@_source_options
+@click.option("--model", default="demo", show_default=True, help=_MODEL_HELP)
+@click.option("--example", "examples", multiple=True, help="A query worth trying; may be given several times.")
+@_model_options
+@_shared
+def build(source: Path, data_dir: Path, workers: int, **values: Any) -> None:
+    from preprocessing.stages.build import build_catalogue
+
+    with _workplace(data_dir, _name_of(source, values["name"])) as work:
+        build_catalogue(work, _recipe(source, work, values), _embed_options(workers, values), _say)
+        _say_catalogue(work)
+
+
+@main.command("filter", help="Check every image below SOURCE and keep those that can be used.")
+@_source_options
+@_shared
+def filter_command(source: Path, data_dir: Path, workers: int, **values: Any) -> None:
+    from preprocessing.stages.filter import filter_images
+
+    with _workplace(data_dir, _name_of(source, values["name"])) as work:
+        _say(filter_images(work, _recipe(source, work, values), workers=workers))
+
+
+@main.command(help="Embed the images that 'filter' kept.")
+@click.option("--name", required=True, help="Name of the catalogue.")
+@click.option("--model", help=f"{_MODEL_HELP}  [default: the one used before, else demo]")
+@_model_options
+@_shared
+def embed(name: str, model: str | None, data_dir: Path, workers: int, **how: Any) -> None:
+    from preprocessing.stages.embed import embed_images
+
+    with _workplace(data_dir, name) as work:
+        _say(embed_images(work, work.load_recipe(model=model), _embed_options(workers, how)))
+
+
+@main.command(help="Build the box index of what 'embed' embedded, and commit the catalogue.")
+@click.option("--name", required=True, help="Name of the catalogue.")
+@click.option("--title", help="Title that people see.")
+@click.option("--example", "examples", multiple=True, help="A query worth trying; may be given several times.")
+@_MODELS_DIR
+@_shared
+def index(
+    name: str, title: str | None, examples: tuple[str, ...], models_dir: Path, data_dir: Path, workers: int
+) -> None:
+    from preprocessing.stages.index import index_images
+
+    with _workplace(data_dir, name) as work:
+        _say(index_images(work, work.load_recipe(title=title, examples=list(examples) or None), models_dir))
+        _say_catalogue(work)
+
+
+@contextlib.contextmanager
+def _workplace(data_dir: Path, name: str) -> Iterator[Workplace]:
+    from clip_branches.catalogue.storage import storage_errors
+    from preprocessing.workplace import Workplace
+
+    with storage_errors(f"Preprocessing {name!r}"), Workplace(data_dir, name) as work:
+        yield work
+
+
+def _recipe(source: Path, work: Workplace, values: dict[str, Any]) -> Recipe:
+    from preprocessing.captions import find_captions
+    from preprocessing.workplace import Recipe
+
+    captions = values["captions"] or find_captions(source)
+    return Recipe(
+        source=source.resolve(),
+        captions=captions.resolve() if captions else None,
+        title=values["title"] or work.name,
+        model=values.get("model") or "demo",
+        min_size=values["min_size"],
+        max_images=values["max_images"],
+        examples=list(values.get("examples") or ()),
+    )
+
+
+def _embed_options(workers: int, values: dict[str, Any]) -> EmbedOptions:
+    from preprocessing.stages.embed import EmbedOptions
+
+    return EmbedOptions(workers=workers, **{key: values[key] for key in EmbedOptions._fields if key in values})
+
+
+def _name_of(source: Path, name: str | None) -> str:
+    return name or re.sub(r"[^A-Za-z0-9._-]+", "-", source.resolve().name).strip("-._") or "images"
+
+
+def _say(summary: Summary) -> None:
+    for line in summary.lines():
+        click.echo(line)
+
+
+def _say_catalogue(work: Workplace) -> None:
+    from preprocessing.stages.build import describe_catalogue
+
+    click.echo(describe_catalogue(work.catalogue))

@@ -1,0 +1,41 @@
+"""Which towers made an embedding: a digest, so that vectors of two models are never mixed."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from clip_branches.catalogue.storage import sha256_of
+
+if TYPE_CHECKING:
+    from clip_branches.encoding import Encoder
+
+# Raised when the way from file to tensor changes: shards made the old way are then made anew.
+_DECODING = 1
+_TOWER_FILES = ("open_clip_config.json", "open_clip_model.safetensors")
+
+
+def local_model_folder(model: str, models_dir: Path) -> Path | None:
+    """The folder of a local model ("demo", "local-dir:path"), or None when the name is open_clip's own."""
+    folder = Path(model.removeprefix("local-dir:")) if model.startswith("local-dir:") else models_dir / model
+    return folder if (folder / _TOWER_FILES[0]).is_file() else None
+
+
+def fingerprint_of_folder(folder: Path) -> str:
+    """Digest of a local model: its config (architecture and preprocessing) and its weights; no torch is needed."""
+    parts = [f"{name} {sha256_of(folder / name)}" for name in _TOWER_FILES]
+    return _digest(parts)
+
+
+def fingerprint_of_encoder(model: str, encoder: Encoder) -> str:
+    """Digest of a model that open_clip loads by name: its weights and its preprocessing."""
+    weights = hashlib.sha256()
+    for name, tensor in sorted(encoder.model.state_dict().items()):
+        weights.update(name.encode())
+        weights.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+    return _digest([model, weights.hexdigest(), repr(encoder.preprocess)])
+
+
+def _digest(parts: list[str]) -> str:
+    return hashlib.sha256("\n".join([f"decoding {_DECODING}", *parts]).encode()).hexdigest()[:32]

@@ -1,0 +1,97 @@
+"""From embeddings to 32-d unit vectors and the quantiser of a catalogue."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from clip_branches.catalogue import EncoderSpec
+from clip_branches.encoding import Head, Quantiser
+from clip_branches.errors import InvalidInput
+from preprocessing.fingerprint import local_model_folder
+
+# From here on a catalogue's own vectors say more about its range than the model's training data.
+ENOUGH_TO_FIT = 1_000
+_BLOCK = 16_384
+_TEXTS_TO_FIT = 2_000
+# Ordinary words for a linear head of a catalogue without captions: it only takes the mean of their embeddings.
+_PHRASES = tuple(
+    f"a photo of {thing}"
+    for thing in (
+        "a person", "a child", "a crowd", "a dog", "a cat", "a bird", "a horse", "a fish", "a flower", "a tree",
+        "a forest", "a mountain", "a beach", "the sea", "a river", "the sky", "a street", "a city", "a house",
+        "a room", "a kitchen", "a chair", "a table", "a bed", "a car", "a bus", "a train", "a bicycle", "a boat",
+        "an airplane", "food", "a cake", "fruit", "a bottle", "a cup", "a book", "a phone", "a computer", "a clock",
+        "a sign", "a toy", "a ball", "clothes", "shoes", "a bag", "a hat", "a painting", "a drawing", "a building",
+        "a bridge",
+    )
+)  # fmt: skip
+
+
+def head_and_quantiser_files(model: str, models_dir: Path) -> list[Path]:
+    """The files beside the towers that a local model ships: of its head, and its quantiser."""
+    folder = local_model_folder(model, models_dir)
+    names = ("head.json", "head.safetensors", "quantiser.json")
+    return [] if folder is None else [folder / name for name in names if (folder / name).exists()]
+
+
+@dataclass(frozen=True)
+class Projection:
+    """Unit ``vectors`` (n, 32) float32, their ``quantiser``, and the ``spec`` that names its file and the head's."""
+
+    vectors: npt.NDArray[np.float32]
+    quantiser: Quantiser
+    spec: EncoderSpec
+
+
+def prepare_projection(
+    model: str,
+    models_dir: Path,
+    fingerprint: str,
+    embeddings: npt.NDArray[np.float16],
+    kept: pa.Table,
+    folder: Path,
+) -> Projection:
+    """Project ``embeddings`` (n, d) by the model's head, or by a linear one fitted to them where it ships none.
+
+    The quantiser is fitted to the vectors when there are at least 1,000, or when the model ships none. What is fitted
+    is saved in ``folder``.
+    """
+    if len(embeddings) == 0:
+        raise InvalidInput("The catalogue must have at least one image with an embedding. Got none instead.")
+    local = local_model_folder(model, models_dir)
+    head_path = local if local is not None and (local / "head.json").exists() else None
+    if head_path is None:
+        head_path = folder / "head"
+        _fit_head(model, models_dir, embeddings, kept.column("caption").to_pylist()).save(head_path)
+    vectors = _project(Head.load(head_path), embeddings)
+    quantiser_path = folder / "quantiser.json"
+    if local is not None and (local / "quantiser.json").exists() and len(vectors) < ENOUGH_TO_FIT:
+        quantiser_path = local / "quantiser.json"
+    else:
+        Quantiser().fit(vectors).save(quantiser_path)
+    return Projection(
+        vectors, Quantiser.load(quantiser_path), EncoderSpec(model, quantiser_path, head_path, fingerprint)
+    )
+
+
+def _project(head: Head, embeddings: npt.NDArray[np.float16]) -> npt.NDArray[np.float32]:
+    blocks = range(0, len(embeddings), _BLOCK)
+    return np.concatenate([head.project_images(embeddings[start : start + _BLOCK]) for start in blocks])
+
+
+def _fit_head(
+    model: str, models_dir: Path, embeddings: npt.NDArray[np.float16], captions: Sequence[str | None]
+) -> Head:
+    from clip_branches.encoding import Encoder
+
+    texts = sorted({caption for caption in captions if caption})
+    every = max(1, len(texts) // _TEXTS_TO_FIT)
+    texts = texts[::every][:_TEXTS_TO_FIT] or list(_PHRASES)
+    encoder = Encoder.load(model, models_dir=models_dir, threads=None)
+    return Head.fit_linear(embeddings.astype(np.float32), encoder.embed_texts(texts))

@@ -1,0 +1,70 @@
+"""What a stage has to say when it ends: counts, reasons with an example each, seconds, and rate."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from clip_branches.catalogue.storage import replacing
+
+_NOTES = pa.schema([("source", pa.string()), ("reason", pa.string()), ("detail", pa.string())])
+
+
+class Note(NamedTuple):
+    """Why an item was dropped, or what was odd about one."""
+
+    source: str
+    reason: str
+    detail: str
+
+
+class Stopped(KeyboardInterrupt):
+    """The user stopped a stage; the message says what was kept and how to go on."""
+
+
+@dataclass
+class Summary:
+    """The end of a stage. ``processed`` counts what this run did itself, for the rate; ``reused`` the rest."""
+
+    stage: str
+    kept: int = 0
+    processed: int = 0
+    reused: int = 0
+    seconds: float = 0.0
+    dropped: Sequence[Note] = field(default_factory=list)
+    warnings: Sequence[Note] = field(default_factory=list)
+
+    def lines(self) -> list[str]:
+        """The summary for a person, without line ends."""
+        head = f"{self.stage}: {self.kept:,} kept, {len(self.dropped):,} dropped{_reasons(self.dropped)}"
+        if self.warnings:
+            head += f", {len(self.warnings):,} warnings{_reasons(self.warnings)}"
+        rate = f", {self.processed / self.seconds:,.0f} images a second" if self.processed and self.seconds else ""
+        reused = f", {self.reused:,} taken over from an earlier run" if self.reused else ""
+        head += f"; {self.seconds:.1f} s{rate}{reused}"
+        return [head, *_examples(self.dropped), *_examples(self.warnings)]
+
+
+def write_notes(path: Path, notes: Sequence[Note]) -> None:
+    """Write ``notes`` as a Parquet file with the columns source, reason and detail."""
+    columns = [[note[position] for note in notes] for position in range(3)]
+    with replacing(path) as temporary:
+        pq.write_table(pa.table(columns, schema=_NOTES), temporary)
+
+
+def _reasons(notes: Sequence[Note]) -> str:
+    counts = Counter(note.reason for note in notes).most_common()
+    return f" ({', '.join(f'{reason} {count:,}' for reason, count in counts)})" if counts else ""
+
+
+def _examples(notes: Sequence[Note]) -> list[str]:
+    first: dict[str, Note] = {}
+    for note in notes:
+        first.setdefault(note.reason, note)
+    return [f"  {reason}: for instance {note.source}: {note.detail}" for reason, note in first.items()]

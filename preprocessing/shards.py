@@ -1,0 +1,114 @@
+"""Shards of embeddings: immutable pairs of files, found again by the images that they hold.
+
+shards/<fingerprint of the model>/
+  000000.npy    float16 (rows, d), unit rows
+  000000.json   sha256 of the .npy, sha256 of every image, failures, seconds; written last: without it, no shard
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from clip_branches.catalogue.storage import replacing, sha256_of, write_whole
+
+
+class ShardStats(BaseModel):
+    """The .json of a shard."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    fingerprint: str
+    sha256: str
+    images: list[str]
+    failed: dict[str, str]
+    seconds: float
+    images_per_second: float
+
+
+class Shards:
+    """The shards of one model, in ``folder``; damaged and half-written ones are left out, and so made again."""
+
+    def __init__(self, folder: Path, fingerprint: str) -> None:
+        self.folder = folder / fingerprint
+        self.fingerprint = fingerprint
+        self._parent = folder
+        self._stats: dict[Path, ShardStats] = {}
+        self._next = 0
+        for path in sorted(self.folder.glob("[0-9]*.npy")):
+            self._next = int(path.stem) + 1
+            stats = _read_stats(path, fingerprint)
+            if stats is not None:
+                self._stats[path] = stats
+
+    def images(self) -> set[str]:
+        """sha256 of every image that has an embedding."""
+        return {image for stats in self._stats.values() for image in stats.images}
+
+    def add(
+        self,
+        images: Sequence[str],
+        embeddings: npt.NDArray[np.float32],
+        failed: dict[str, str],
+        seconds: float,
+    ) -> None:
+        """Write a shard: ``embeddings`` (n, d) of n ``images``, and the sources that ``failed`` with their reason."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        path = self.folder / f"{self._next:06d}.npy"
+        with replacing(path) as temporary, temporary.open("wb") as file:
+            np.save(file, embeddings.astype(np.float16), allow_pickle=False)
+        stats = ShardStats(
+            fingerprint=self.fingerprint,
+            sha256=sha256_of(path),
+            images=list(images),
+            failed=failed,
+            seconds=round(seconds, 3),
+            images_per_second=round(len(images) / max(seconds, 1e-9), 1),
+        )
+        write_whole(path.with_suffix(".json"), (stats.model_dump_json(indent=1) + "\n").encode())
+        self._stats[path] = stats
+        self._next += 1
+
+    def gather(self, images: Sequence[str]) -> tuple[npt.NDArray[np.float16], npt.NDArray[np.bool_]]:
+        """Embeddings (k, d) float16 of those of n ``images`` that have one, in order, and which (n,) bool those are."""
+        wanted = {image: position for position, image in enumerate(images)}
+        gathered: npt.NDArray[np.float16] | None = None
+        found = np.zeros(len(images), dtype=np.bool_)
+        for path, stats in self._stats.items():
+            shard = np.load(path, mmap_mode="r", allow_pickle=False)
+            pairs = [(wanted[image], row) for row, image in enumerate(stats.images) if image in wanted]
+            if not pairs:
+                continue
+            positions, rows = np.array(pairs, dtype=np.int64).T
+            if gathered is None:
+                gathered = np.zeros((len(images), shard.shape[1]), dtype=np.float16)
+            gathered[positions] = shard[rows]
+            found[positions] = True
+        if gathered is None:
+            return np.zeros((0, 0), dtype=np.float16), found
+        return (gathered if found.all() else gathered[found]), found
+
+    def failures(self) -> dict[str, str]:
+        """Sources whose image could not be read when its shard was made, with the reason."""
+        return {source: reason for stats in self._stats.values() for source, reason in stats.failed.items()}
+
+    def remove_other_models(self) -> None:
+        """Remove the shards of other models."""
+        for entry in self._parent.iterdir():
+            if entry != self.folder and entry.is_dir():
+                shutil.rmtree(entry, ignore_errors=True)
+
+
+def _read_stats(path: Path, fingerprint: str) -> ShardStats | None:
+    try:
+        stats = ShardStats.model_validate(json.loads(path.with_suffix(".json").read_text(encoding="utf-8")))
+        whole = stats.fingerprint == fingerprint and stats.sha256 == sha256_of(path)
+    except (OSError, ValueError, ValidationError):
+        return None
+    return stats if whole else None

@@ -1,0 +1,66 @@
+"""The images of a local folder, listed; nothing in it is ever changed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from clip_branches.errors import InvalidInput
+from preprocessing.report import Note
+
+EXTENSIONS = frozenset({".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".gif"})
+
+
+class ImageFile(NamedTuple):
+    """A file as the listing found it; size and time tell whether an earlier check still holds."""
+
+    source: str
+    size: int
+    mtime_ns: int
+
+
+def list_images(folder: Path) -> tuple[list[ImageFile], list[Note]]:
+    """Every image file below ``folder`` by its extension, sorted by path, and those that cannot be taken, as notes.
+
+    Hidden files and folders are passed over; links to folders are not followed. Raises InvalidInput when ``folder`` is
+    not a folder or holds no image at all.
+    """
+    if not folder.is_dir():
+        raise InvalidInput(f"The source must be a folder of images. Got {folder} instead.")
+    files, dropped = [], []
+    root = folder.resolve()
+    for path in _candidates(folder):
+        source = path.relative_to(folder).as_posix()
+        try:
+            source.encode()
+        except UnicodeEncodeError:
+            readable = source.encode("utf-8", "backslashreplace").decode()
+            dropped.append(Note(readable, "name is not UTF-8", "rename the file to use it"))
+            continue
+        if path.is_symlink() and not path.resolve().is_relative_to(root):
+            dropped.append(Note(source, "outside the folder", f"links to {path.resolve()}"))
+            continue
+        try:
+            status = path.stat()
+        except OSError as error:
+            dropped.append(Note(source, "unreadable", error.strerror or str(error)))
+            continue
+        files.append(ImageFile(source, status.st_size, status.st_mtime_ns))
+    if not files and not dropped:
+        raise InvalidInput(
+            f"The source folder must hold images ({', '.join(sorted(EXTENSIONS))}). Got none in {folder} instead."
+        )
+    return sorted(files), dropped
+
+
+def _candidates(folder: Path) -> Iterator[Path]:
+    def refuse(error: OSError) -> None:
+        raise InvalidInput(f"The source folder must be readable. Got {error.strerror} at {error.filename} instead.")
+
+    for parent, folders, names in os.walk(folder, onerror=refuse):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in sorted(names):
+            if not name.startswith(".") and os.path.splitext(name)[1].lower() in EXTENSIONS:  # noqa: PTH122
+                yield Path(parent, name)

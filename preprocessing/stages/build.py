@@ -1,0 +1,27 @@
+"""Stage ``build``: filter, embed and index in one go; each takes over what an earlier run finished."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from clip_branches.catalogue import read_manifest
+from preprocessing.report import Summary
+from preprocessing.stages.embed import EmbedOptions, embed_images
+from preprocessing.stages.filter import filter_images
+from preprocessing.stages.index import index_images
+from preprocessing.workplace import Recipe, Workplace
+
+
+def build_catalogue(work: Workplace, recipe: Recipe, options: EmbedOptions, say: Callable[[Summary], None]) -> None:
+    """All stages for ``recipe``; ``say`` gets the summary of each as soon as it ends."""
+    say(filter_images(work, recipe, workers=options.workers))
+    say(embed_images(work, recipe, options))
+    say(index_images(work, recipe, options.models_dir))
+
+
+def describe_catalogue(folder: Path) -> str:
+    """One line about the current generation of the catalogue in ``folder``."""
+    manifest = read_manifest(folder)
+    rows = sum(segment.rows for segment in manifest.segments)
+    return f"The catalogue {manifest.name!r} has {rows:,} images (generation {manifest.generation}): {folder}"

@@ -1,0 +1,115 @@
+"""Stage ``index``: from embeddings to codes, their order and their box index, committed as a new generation."""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from clip_branches.catalogue import Catalogue, CatalogueWriter, read_manifest
+from clip_branches.catalogue.storage import sha256_of
+from clip_branches.engine import BoxIndex, index_order
+from clip_branches.errors import DamagedFile, UnknownCatalogue
+from preprocessing.examples import suggest_examples
+from preprocessing.projection import Projection, prepare_projection
+from preprocessing.report import Note, Summary
+from preprocessing.shards import Shards
+from preprocessing.workplace import Recipe, Workplace
+
+# Raised when the same inputs begin to give another index.
+_INDEXING = 1
+
+
+def index_images(work: Workplace, recipe: Recipe, models_dir: Path) -> Summary:
+    """Commit the kept and embedded images as the next generation of the catalogue ``<data_dir>/catalogues/<name>``.
+
+    An image that the catalogue holds already, by its bytes, keeps its id. Nothing is written when nothing changed.
+    Raises ConfigurationError when an earlier stage is missing or was run with another model.
+    """
+    started = time.monotonic()
+    kept = pq.read_table(work.require(work.kept, "filter"))
+    fingerprint = work.check_embedded_by(recipe.model, models_dir)
+    embeddings, found = Shards(work.shards, fingerprint).gather(kept.column("sha256").to_pylist())
+    failed = [
+        Note(source, "unreadable", "it has no embedding")
+        for source in kept.filter(pa.array(~found)).column("source").to_pylist()
+    ]
+    kept = kept.filter(pa.array(found))
+    work.save_recipe(recipe)
+    if not recipe.examples:
+        recipe = recipe.model_copy(update={"examples": suggest_examples(kept.column("caption").to_pylist())})
+    inputs = _digest_inputs(work, recipe, models_dir, fingerprint, embeddings)
+    if not _is_current(work.catalogue, inputs):
+        with tempfile.TemporaryDirectory(dir=work.folder, prefix=".tmp-") as folder:
+            projection = prepare_projection(recipe.model, models_dir, fingerprint, embeddings, kept, Path(folder))
+            _commit(work, recipe, projection, kept, embeddings, inputs)
+    seconds = time.monotonic() - started
+    return Summary("index", kept.num_rows, kept.num_rows, 0, seconds, failed)
+
+
+def _commit(
+    work: Workplace,
+    recipe: Recipe,
+    projection: Projection,
+    kept: pa.Table,
+    embeddings: npt.NDArray[np.float16],
+    inputs: str,
+) -> None:
+    codes = projection.quantiser.encode(projection.vectors)
+    order = index_order(codes)
+    ordered = codes[order]
+    with CatalogueWriter(
+        work.catalogue,
+        name=work.name,
+        title=recipe.title,
+        image_root=recipe.source,
+        encoder=projection.spec,
+        examples=recipe.examples,
+        recipe={**recipe.model_dump(mode="json"), "inputs": inputs},
+    ) as writer:
+        ids = _stable_ids(writer, kept.column("sha256").to_pylist(), work.catalogue)
+        table = kept.add_column(0, "id", pa.array(ids, pa.uint64())).take(pa.array(order))
+        writer.add_segment(table, embeddings[order], lambda path: BoxIndex.build(ordered, presorted=True).save(path))
+        writer.commit()
+
+
+def _stable_ids(writer: CatalogueWriter, images: Sequence[str], catalogue: Path) -> npt.NDArray[np.uint64]:
+    """The ids (n,) uint64 of ``images`` by sha256: those they had in the generation before, new ones for the others."""
+    known: dict[str, int] = {}
+    try:
+        for segment in Catalogue.open(catalogue, verify=False).segments:
+            table = segment.table(["id", "sha256"])
+            known.update(zip(table.column("sha256").to_pylist(), table.column("id").to_pylist(), strict=True))
+    except UnknownCatalogue:
+        pass
+    new = iter(writer.new_ids(sum(image not in known for image in images)).tolist())
+    return np.array([known[image] if image in known else next(new) for image in images], dtype=np.uint64)
+
+
+def _digest_inputs(
+    work: Workplace, recipe: Recipe, models_dir: Path, fingerprint: str, embeddings: npt.NDArray[np.float16]
+) -> str:
+    """Digest of all that a generation is made from: the same digest, the same generation."""
+    digest = hashlib.sha256(f"indexing {_INDEXING} {fingerprint} {sha256_of(work.kept)}\n".encode())
+    digest.update(recipe.model_dump_json(exclude={"max_images", "min_size"}).encode())
+    for file in head_and_quantiser_files(recipe.model, models_dir):
+        digest.update(f"{file.name} {sha256_of(file)}\n".encode())
+    digest.update(np.ascontiguousarray(embeddings).data)
+    return digest.hexdigest()
+
+
+def _is_current(catalogue: Path, inputs: str) -> bool:
+    try:
+        if (read_manifest(catalogue).recipe or {}).get("inputs") != inputs:
+            return False
+        Catalogue.open(catalogue, verify=True)
+    except (UnknownCatalogue, DamagedFile):
+        return False
+    return True
