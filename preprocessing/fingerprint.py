@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from clip_branches.catalogue.storage import sha256_of
+from clip_branches.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from clip_branches.encoding import Encoder
@@ -20,6 +21,19 @@ def local_model_folder(model: str, models_dir: Path) -> Path | None:
     """The folder of a local model ("demo", "local-dir:path"), or None when the name is open_clip's own."""
     folder = Path(model.removeprefix("local-dir:")) if model.startswith("local-dir:") else models_dir / model
     return folder if (folder / _TOWER_FILES[0]).is_file() else None
+
+
+def check_model(model: str, models_dir: Path) -> None:
+    """Raise ConfigurationError at once for a name that is neither a local model nor of open_clip's form.
+
+    Whether open_clip knows ARCHITECTURE/WEIGHTS is told when it is loaded: that takes torch, and maybe a download.
+    """
+    if local_model_folder(model, models_dir) is None and (model.startswith("local-dir:") or "/" not in model):
+        known = ", ".join(sorted(path.parent.name for path in models_dir.glob(f"*/{_TOWER_FILES[0]}"))) or "none"
+        raise ConfigurationError(
+            f"The 'model' must be a folder below {models_dir}, local-dir:PATH, or open_clip's ARCHITECTURE/WEIGHTS "
+            f"such as ViT-B-32/openai. Got {model!r} instead. Below {models_dir}: {known}."
+        )
 
 
 def fingerprint_of_folder(folder: Path) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from clip_branches.catalogue import read_manifest
+from preprocessing.fingerprint import check_model
 from preprocessing.report import Summary
 from preprocessing.stages.embed import EmbedOptions, embed_images
 from preprocessing.stages.filter import filter_images
@@ -15,6 +16,7 @@ from preprocessing.workplace import Recipe, Workplace
 
 def build_catalogue(work: Workplace, recipe: Recipe, options: EmbedOptions, say: Callable[[Summary], None]) -> None:
     """All stages for ``recipe``; ``say`` gets the summary of each as soon as it ends."""
+    check_model(recipe.model, options.models_dir)
     say(filter_images(work, recipe, workers=options.workers))
     say(embed_images(work, recipe, options))
     say(index_images(work, recipe, options.models_dir))

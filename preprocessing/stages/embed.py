@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pyarrow.parquet as pq
 
 from preprocessing.decoding import ImageReader
-from preprocessing.fingerprint import fingerprint_of_encoder, fingerprint_of_folder, local_model_folder
+from preprocessing.fingerprint import check_model, fingerprint_of_encoder, fingerprint_of_folder, local_model_folder
 from preprocessing.progress import Progress
 from preprocessing.report import Note, Stopped, Summary
 from preprocessing.shards import Shards
@@ -39,6 +39,7 @@ def embed_images(work: Workplace, recipe: Recipe, options: EmbedOptions) -> Summ
     Raises ConfigurationError for a model that is not there. The model is loaded only when there is work for it.
     """
     started = time.monotonic()
+    check_model(recipe.model, options.models_dir)
     table = pq.read_table(work.require(work.kept, "filter"), columns=["source", "sha256"])
     sources = dict(zip(table.column("sha256").to_pylist(), table.column("source").to_pylist(), strict=True))
     towers: Towers | None = None

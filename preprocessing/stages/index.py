@@ -18,7 +18,7 @@ from clip_branches.catalogue.storage import sha256_of
 from clip_branches.engine import BoxIndex, index_order
 from clip_branches.errors import DamagedFile, UnknownCatalogue
 from preprocessing.examples import suggest_examples
-from preprocessing.projection import Projection, prepare_projection
+from preprocessing.projection import Projection, head_and_quantiser_files, prepare_projection
 from preprocessing.report import Note, Summary
 from preprocessing.shards import Shards
 from preprocessing.workplace import Recipe, Workplace
