@@ -1,0 +1,94 @@
+"""/api/...: the paths of the search and data services that the browser may use, under the page's own origin."""
+
+from __future__ import annotations
+
+import re
+
+from flask import Response
+from flask_openapi3.models.tag import Tag
+from flask_openapi3.openapi import OpenAPI
+from pydantic import BaseModel, Field
+
+from clip_branches.errors import UnknownCatalogue, UnknownResultSet
+from clip_branches.schemas import (
+    CataloguesResponse,
+    ChangesResponse,
+    Item,
+    ItemsResponse,
+    ResultPage,
+    SearchResponse,
+)
+from web_service.upstream import Upstream
+
+# Names become a path of another service's URL: nothing that could climb out of its segment gets there.
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
+
+
+class CataloguePath(BaseModel):
+    name: str = Field(description="Name of a catalogue.")
+
+
+class ResultPath(CataloguePath):
+    result_set: str = Field(description="The 'result_set' of a search answer.")
+
+
+class ItemPath(CataloguePath):
+    id: int = Field(description="Id of an image.")
+
+
+def register(app: OpenAPI, *, search: Upstream, data: Upstream) -> None:
+    """Adds the routes; only what is named here is ever sent on."""
+    found, looked_at = [Tag(name="search")], [Tag(name="data")]
+
+    @app.get("/api/catalogues", tags=found, responses={200: CataloguesResponse})
+    def catalogues() -> Response:
+        """The catalogues that can be searched."""
+        return search.forward("/v1/catalogues")
+
+    @app.post("/api/catalogues/<name>/search", tags=found, responses={200: SearchResponse})
+    def run_search(path: CataloguePath) -> Response:
+        """One round of a search: a query and the labels so far."""
+        return search.forward(f"{_catalogue(path)}/search")
+
+    @app.get("/api/catalogues/<name>/results/<result_set>", tags=found, responses={200: ResultPage})
+    def results(path: ResultPath) -> Response:
+        """A page of an answer."""
+        return search.forward(_result_set(path))
+
+    @app.get("/api/catalogues/<name>/results/<result_set>/changes", tags=found, responses={200: ChangesResponse})
+    def changes(path: ResultPath) -> Response:
+        """What an answer gained and lost against an earlier one."""
+        return search.forward(f"{_result_set(path)}/changes")
+
+    @app.get("/api/catalogues/<name>/items", tags=looked_at, responses={200: ItemsResponse})
+    def items(path: CataloguePath) -> Response:
+        """Captions, sizes and metadata of many images."""
+        return data.forward(f"{_catalogue(path)}/items")
+
+    @app.get("/api/catalogues/<name>/items/<int:id>", tags=looked_at, responses={200: Item})
+    def item(path: ItemPath) -> Response:
+        """Caption, size and metadata of one image."""
+        return data.forward(f"{_catalogue(path)}/items/{path.id}")
+
+    @app.get("/api/catalogues/<name>/items/<int:id>/image", tags=looked_at)
+    def image(path: ItemPath) -> Response:
+        """The picture itself, at a width."""
+        return data.forward(f"{_catalogue(path)}/items/{path.id}/image")
+
+
+def _catalogue(path: CataloguePath) -> str:
+    if not _NAME.fullmatch(path.name):
+        raise UnknownCatalogue(
+            f"The catalogue of a request must be one that GET /api/catalogues names. Got {path.name!r} instead.",
+            field="name",
+        )
+    return f"/v1/catalogues/{path.name}"
+
+
+def _result_set(path: ResultPath) -> str:
+    if not _NAME.fullmatch(path.result_set):
+        raise UnknownResultSet(
+            f"The result set of a request must be one that a search answered. Got {path.result_set!r} instead.",
+            field="result_set",
+        )
+    return f"{_catalogue(path)}/results/{path.result_set}"

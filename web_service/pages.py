@@ -1,0 +1,81 @@
+"""The page, rendered on the server with what is known of the request: catalogues, query and examples."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from flask import Response, make_response, redirect, render_template, request
+from flask.typing import ResponseReturnValue
+from flask_openapi3.openapi import OpenAPI
+from pydantic import ValidationError
+
+from clip_branches.errors import ServiceUnavailable
+from clip_branches.schemas import MAX_LABELS, MAX_TEXT_LENGTH, CataloguesResponse, CatalogueSummary
+from web_service.static_files import StaticFiles
+from web_service.upstream import Upstream
+
+# The page comes at once even while the search service is busy: the browser asks again for what is missing.
+_CATALOGUES_TIMEOUT_S = 1.5
+
+
+@dataclass(frozen=True)
+class PageContext:
+    """What the templates are given."""
+
+    static: StaticFiles
+    query: str
+    catalogue: CatalogueSummary | None
+    catalogues: list[CatalogueSummary] = field(default_factory=list)
+    unavailable: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def title(self) -> str:
+        return f"{self.query} · CLIP-Branches" if self.query else "CLIP-Branches"
+
+    @property
+    def boot(self) -> dict[str, Any]:
+        """What the scripts start from, as JSON in the page."""
+        return {
+            "catalogues": [catalogue.model_dump() for catalogue in self.catalogues],
+            "unavailable": self.unavailable,
+            "max_text_length": MAX_TEXT_LENGTH,
+            "max_labels": MAX_LABELS,
+        }
+
+
+def register(app: OpenAPI, *, search: Upstream, static: StaticFiles) -> None:
+    """Adds the page and its files."""
+
+    def index() -> Response:
+        response = make_response(render_template("index.html", page=_context(search, static)))
+        response.cache_control.no_cache = True
+        return response
+
+    def static_file(version: str, name: str) -> Response:
+        return static.send(version, name)
+
+    def favicon() -> ResponseReturnValue:
+        return redirect(static.url("img/icon.svg"))
+
+    app.add_url_rule("/", "index", index)
+    app.add_url_rule("/static/<version>/<path:name>", "static_file", static_file)
+    app.add_url_rule("/favicon.ico", "favicon", favicon)
+
+
+def _context(search: Upstream, static: StaticFiles) -> PageContext:
+    try:
+        listed = CataloguesResponse.model_validate(search.get_json("/v1/catalogues", timeout_s=_CATALOGUES_TIMEOUT_S))
+    except (ServiceUnavailable, ValidationError):
+        listed = CataloguesResponse(catalogues=[])
+    wanted = request.args.get("catalogue")
+    chosen = next((entry for entry in listed.catalogues if entry.name == wanted), None)
+    if chosen is None and listed.catalogues:
+        chosen = listed.catalogues[0]
+    return PageContext(
+        static=static,
+        query=request.args.get("q", "")[:MAX_TEXT_LENGTH],
+        catalogue=chosen,
+        catalogues=listed.catalogues,
+        unavailable=listed.unavailable,
+    )

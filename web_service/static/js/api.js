@@ -1,0 +1,61 @@
+// The HTTP API under this page's own origin; every failure is an ApiError.
+
+const ROOT = new URL("api/", document.baseURI);
+const TIMEOUT_MS = 60_000;
+
+export class ApiError extends Error {
+  constructor(message, { status = 0, code = "network", field = null } = {}) {
+    super(message);
+    Object.assign(this, { name: "ApiError", status, code, field });
+  }
+
+  /** True when the same request may well succeed in a moment. */
+  get passing() {
+    return this.code === "network" || this.code === "service_unavailable" || [502, 504].includes(this.status);
+  }
+}
+
+async function call(path, { body = null, signal = null } = {}) {
+  const signals = [AbortSignal.timeout(TIMEOUT_MS), signal].filter(Boolean);
+  const options = { signal: AbortSignal.any(signals), headers: { Accept: "application/json" } };
+  if (body !== null) {
+    options.method = "POST";
+    options.headers["Content-Type"] = "application/json";
+    options.body = JSON.stringify(body);
+  }
+  let response, content;
+  try {
+    response = await fetch(new URL(path, ROOT), options);
+    content = await response.json();
+  } catch (error) {
+    if (signal?.aborted) throw error;
+    if (response && error.name === "SyntaxError") {
+      throw new ApiError("The server answered with something that cannot be read.", { status: response.status });
+    }
+    throw new ApiError("This page cannot reach its server.");
+  }
+  if (!response.ok) {
+    const { message = "The request failed.", code = "error", field = null } = content.error ?? {};
+    throw new ApiError(message, { status: response.status, code, field });
+  }
+  return content;
+}
+
+const at = (catalogue) => `catalogues/${encodeURIComponent(catalogue)}`;
+const page = (offset, limit) => `offset=${offset}&limit=${limit}`;
+
+export const api = {
+  catalogues: (signal) => call("catalogues", { signal }),
+  search: (catalogue, request, signal) => call(`${at(catalogue)}/search`, { body: request, signal }),
+  results: (catalogue, set, offset, limit) => call(`${at(catalogue)}/results/${set}?${page(offset, limit)}`),
+  changes: (catalogue, set, since, offset, limit) =>
+    call(`${at(catalogue)}/results/${set}/changes?since=${since}&${page(offset, limit)}`),
+  items: (catalogue, ids) => call(`${at(catalogue)}/items?ids=${ids.join(",")}`),
+  image: (catalogue, id, width) => new URL(`${at(catalogue)}/items/${id}/image?width=${width}`, ROOT).href,
+};
+
+/** The thumbnail width to ask for, so that `size` CSS pixels look sharp and few widths fill the caches. */
+export function widthFor(size) {
+  const wanted = size * Math.min(2, window.devicePixelRatio || 1);
+  return [160, 320, 640, 1280].find((width) => width >= wanted * 0.9) ?? 1280;
+}

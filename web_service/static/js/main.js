@@ -1,0 +1,118 @@
+// Puts the page together.
+
+import { api } from "./api.js";
+import { app } from "./app.js";
+import { connection } from "./connection.js";
+import { $, debounce } from "./dom.js";
+import { Grid } from "./grid.js";
+import { spoken, startHead } from "./head.js";
+import { AWAITED, hitsOf } from "./hits.js";
+import { items } from "./items.js";
+import { listenToKeys, openHelp } from "./keys.js";
+import { Lens } from "./lens.js";
+import { startNotices } from "./notices.js";
+import { listenToPointer } from "./pointer.js";
+import { focusSearch, startQuery } from "./query.js";
+import { startRounds } from "./rounds.js";
+import { Selection } from "./selection.js";
+import { rememberView, viewChoices } from "./storage.js";
+import { startTray } from "./tray.js";
+import { startView } from "./view.js";
+import { startWelcome } from "./welcome.js";
+import { startWhy } from "./why.js";
+import { stateOf } from "./cell.js";
+
+const grid = new Grid($("#scroller"), $("#grid"), {
+  labelOf: (id) => app.round?.draft.get(id),
+  catalogue: () => app.session.catalogue,
+});
+const selection = new Selection(grid);
+const lens = new Lens(grid);
+const look = (what) => lens.open(what);
+const say = debounce(() => ($("#live").textContent = sentence), 150);
+let sentence = "";
+
+startQuery();
+startHead();
+startRounds();
+startWhy();
+startTray();
+startNotices(look);
+startWelcome();
+startView(grid, { choices: viewChoices(), remember: rememberView });
+listenToPointer(grid, selection, look);
+listenToKeys({ grid, selection, look, help: openHelp, focusSearch });
+
+app.on("say", (words) => {
+  sentence = words;
+  say();
+});
+app.on("session", () => app.session && items.use(app.session.catalogue));
+app.on("answer", drawAnswer);
+app.on("labels", (ids) => {
+  grid.refresh();
+  if (!ids.length) return;
+  const states = { right: "Marked right", wrong: "Marked wrong", none: "Mark removed" };
+  const what = states[stateOf(app.round.draft.get(ids[0]))];
+  const [right, wrong] = [app.round.ids(1).length, app.round.ids(-1).length];
+  app.emit("say", `${what}${ids.length > 1 ? `: ${ids.length} pictures` : ""}. ${right} right, ${wrong} wrong.`);
+});
+app.on("recovered", () => grid.retryMissing());
+
+let shown = { session: null, round: null, tab: null };
+function drawAnswer() {
+  const { session } = app;
+  if (!session) return;
+  const { round, tab } = session;
+  if (shown.round) shown.round.scroll[shown.tab] = grid.scroller.scrollTop;
+  const hits = hitsOf(session);
+  const empty = hits !== null && hits.total === 0;
+  $("#nothing").hidden = !empty;
+  $("#grid").hidden = empty;
+  if (empty) drawNothing(session);
+  // The last answer stays until the next one is there, unless it belongs to another search.
+  if (!hits) {
+    if (shown.session !== session) grid.show(AWAITED);
+    return;
+  }
+  const fresh = hits !== grid.hits;
+  grid.show(hits, round.scroll[tab] ?? 0);
+  shown = { session, round, tab };
+  grid.refresh();
+  selection.reset();
+  if (fresh && tab === "answer") app.emit("say", spoken(session));
+}
+
+function drawNothing({ round, tab }) {
+  const [head, advice] =
+    tab === "in"
+      ? ["Nothing came in.", "Every image of this answer was in the one before it too."]
+      : tab === "out"
+        ? ["Nothing went out.", "Every image of the answer before it is in this one too."]
+        : round.number === 0
+          ? ["This catalogue has no images.", "Choose another catalogue above."]
+          : [
+              "The model accepts no image.",
+              "Its labels leave nothing over. Go back to the round before, mark a few more pictures right or take back one marked wrong, and refine again; or choose another model under Why.",
+            ];
+  $("#nothing-head").textContent = head;
+  $("#nothing-words").textContent = advice;
+  $("#nothing-back").hidden = tab !== "answer" || round.parent === null;
+}
+
+$("#nothing-back").addEventListener("click", () => app.go(app.round.parent));
+window.addEventListener("popstate", () => app.restore());
+
+async function begin() {
+  const boot = JSON.parse($("#boot").textContent);
+  Object.assign(app, { catalogues: boot.catalogues, unavailable: boot.unavailable });
+  connection.watch();
+  if (!app.catalogues.length) {
+    const listed = await connection.keepTrying(() => api.catalogues());
+    Object.assign(app, { catalogues: listed.catalogues, unavailable: listed.unavailable ?? {} });
+  }
+  app.restore();
+  document.documentElement.dataset.ready = "true";
+}
+
+begin();

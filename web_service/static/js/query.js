@@ -1,0 +1,124 @@
+// The search line: words, and an image by upload, paste or drop.
+
+import { api, widthFor } from "./api.js";
+import { app } from "./app.js";
+import { $, h } from "./dom.js";
+import { prepared } from "./upload.js";
+import { rememberUpload, uploadOf } from "./storage.js";
+
+const CHIP = 28;
+let image = { imageId: null, upload: null }; // the image part of the query being written
+
+export function startQuery() {
+  const form = $("#search");
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    submit();
+  });
+  $("#catalogue").addEventListener("change", ({ target }) => changeCatalogue(target.value));
+  $("#image-button").addEventListener("click", () => $("#image-file").click());
+  $("#image-file").addEventListener("change", ({ target }) => {
+    if (target.files[0]) useFile(target.files[0]);
+    target.value = ""; // the same file again is a change again
+  });
+  $("#image-drop").addEventListener("click", () => useImage({ imageId: null, upload: null }));
+  document.addEventListener("paste", (event) => {
+    const file = [...(event.clipboardData?.files ?? [])][0];
+    if (!file) return;
+    event.preventDefault();
+    useFile(file);
+  });
+  listenToDrops();
+  app.on("session", drawQuery);
+  app.on("catalogue", drawCatalogues);
+}
+
+/** Puts the caret into the search field. */
+export function focusSearch() {
+  $("#query").focus();
+  $("#query").select();
+}
+
+function submit() {
+  const text = $("#query").value.trim();
+  if (!text && image.imageId === null && !image.upload) {
+    app.emit("problem", "Type what you are looking for, or choose an image to search with.");
+    return focusSearch();
+  }
+  if (!app.catalogue) return app.emit("problem", "There is no catalogue to search yet. Build one with “make demo”.");
+  $("#query").blur();
+  return app.search({ text, ...image });
+}
+
+function changeCatalogue(name) {
+  app.choose(name);
+  // An image of one catalogue means nothing in another; words and uploads do.
+  image.imageId = null;
+  drawChip();
+  if (app.session && ($("#query").value.trim() || image.upload)) submit();
+  else app.home();
+}
+
+function useImage(chosen) {
+  image = chosen;
+  drawChip();
+}
+
+async function useFile(file) {
+  try {
+    const { key, base64 } = await prepared(file);
+    rememberUpload(key, base64);
+    useImage({ imageId: null, upload: key });
+    submit();
+  } catch (error) {
+    app.emit("problem", error.message);
+  }
+}
+
+function drawQuery() {
+  const { session } = app;
+  $("#query").value = session?.query.text ?? "";
+  useImage({ imageId: session?.query.imageId ?? null, upload: session?.query.upload ?? null });
+  if (session?.uploadMissing) {
+    app.emit("problem", "This search began with an image that is only on the device it was made on. Choose that image again to search with it.");
+  }
+}
+
+function drawChip() {
+  const { imageId, upload } = image;
+  const chosen = imageId !== null || Boolean(upload);
+  $("#image-chip").hidden = !chosen;
+  $("#query").placeholder = chosen ? "and in words, if you like" : "What are you looking for?";
+  if (!chosen) return;
+  const base64 = upload ? uploadOf(upload) : null;
+  const source = upload ? base64 && `data:image/jpeg;base64,${base64}` : api.image(app.catalogue.name, imageId, widthFor(CHIP));
+  $("#image-chip-picture").replaceChildren(source ? h("img", { src: source, alt: "", width: CHIP, height: CHIP }) : "?");
+}
+
+function drawCatalogues() {
+  const select = $("#catalogue");
+  const option = ({ name, title }) => h("option", { value: name }, title || name);
+  const broken = ([name]) => h("option", { value: name, disabled: true }, `${name} (cannot be served)`);
+  select.replaceChildren(...app.catalogues.map(option), ...Object.entries(app.unavailable).map(broken));
+  select.value = app.catalogue?.name ?? "";
+  select.disabled = !app.catalogues.length;
+}
+
+function listenToDrops() {
+  const veil = $("#drop");
+  let depth = 0; // dragenter and dragleave come for every element on the way
+  const show = (step) => {
+    depth = Math.max(0, depth + step);
+    veil.hidden = depth === 0;
+  };
+  const hasFile = (event) => [...(event.dataTransfer?.types ?? [])].includes("Files");
+  document.addEventListener("dragenter", (event) => hasFile(event) && show(1));
+  document.addEventListener("dragleave", (event) => hasFile(event) && show(-1));
+  document.addEventListener("dragover", (event) => hasFile(event) && event.preventDefault());
+  document.addEventListener("drop", (event) => {
+    if (!hasFile(event)) return;
+    event.preventDefault();
+    show(-depth);
+    if (event.dataTransfer.files[0]) useFile(event.dataTransfer.files[0]);
+  });
+}

@@ -1,0 +1,58 @@
+// The rounds of a search, each a way back to its answer and its labels.
+
+import { app } from "./app.js";
+import { $, h } from "./dom.js";
+import { count } from "./format.js";
+
+export function startRounds() {
+  for (const topic of ["session", "answer", "rounds"]) app.on(topic, drawRounds);
+}
+
+/** The first round is named after what was asked with. */
+export function roundName(session, round) {
+  if (round.number > 0) return `Round ${round.number}`;
+  const { text, imageId, upload } = session.query;
+  if (!upload && imageId === null) return "Text";
+  return text ? "Text and image" : "Image";
+}
+
+function drawRounds() {
+  const { session } = app;
+  const list = $("#rounds");
+  if (!session) return list.replaceChildren();
+  const focused = list.contains(document.activeElement);
+  list.replaceChildren(...session.rounds.map((round) => roundItem(session, round)));
+  const current = $("[aria-current]", list);
+  if (focused) current?.focus();
+  current?.scrollIntoView({ block: "nearest", inline: "nearest" });
+}
+
+function roundItem(session, round) {
+  const current = round.number === session.at;
+  const { response, changes } = round;
+  // A round made from an older one says which: the list alone would not tell.
+  const branched = round.parent !== null && round.parent !== round.number - 1;
+  const from = branched ? `from ${roundName(session, session.rounds[round.parent])}` : null;
+  const delta = changes
+    ? h("span", { class: "round-delta" }, h("span", { class: "came" }, `+${count(changes.came_in.total)}`), " ", h("span", { class: "went" }, `−${count(changes.went_out.total)}`))
+    : null;
+  return h(
+    "li",
+    {},
+    h(
+      "button",
+      {
+        type: "button",
+        class: "round",
+        "aria-current": current ? "step" : null,
+        "data-round": round.number,
+        title: round.number < 10 ? `Go to this round (${round.number})` : "Go to this round",
+        onclick: () => app.go(round.number),
+      },
+      h("span", { class: "dot", "aria-hidden": "true" }),
+      h("span", { class: "round-name" }, roundName(session, round)),
+      h("span", { class: "round-total" }, response ? count(response.total) : "…"),
+      delta || from ? h("span", { class: "round-more" }, delta, from ? h("span", { class: "round-from" }, from) : null) : null,
+    ),
+  );
+}

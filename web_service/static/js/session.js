@@ -1,0 +1,103 @@
+// One search: a query on a catalogue, its rounds, and what the server answered to each.
+
+import { api } from "./api.js";
+import { connection } from "./connection.js";
+import { Round, RIGHT, WRONG, patched } from "./round.js";
+import { uploadOf } from "./storage.js";
+
+const FIRST_PAGE = 120;
+
+export class Session {
+  /** `query`: {text, imageId, upload}, where upload is the key of an image kept by storage.js. */
+  constructor(catalogue, query) {
+    this.catalogue = catalogue;
+    this.query = query;
+    this.rounds = [new Round(0, null, "auto", new Map())];
+    this.at = 0;
+    this.model = "auto";
+    this.tab = "answer";
+  }
+
+  /** The session that an address describes (see url.js). */
+  static restored(catalogue, { query, rounds, at, draft, model, tab }) {
+    const session = new Session(catalogue, query);
+    for (const { parent, model: used, labels } of rounds.slice(1)) {
+      session.rounds.push(new Round(session.rounds.length, parent, used, labels));
+    }
+    session.at = at;
+    session.model = model;
+    session.tab = at === 0 ? "answer" : tab;
+    session.round.draft = patched(session.round.labels, draft);
+    return session;
+  }
+
+  get round() {
+    return this.rounds[this.at];
+  }
+
+  /** The same query on the same catalogue has the same key. */
+  get key() {
+    const { text, imageId, upload } = this.query;
+    return JSON.stringify([this.catalogue, text, imageId ?? null, upload ?? null]);
+  }
+
+  get words() {
+    const { text, imageId, upload } = this.query;
+    const picture = upload ? "your image" : imageId !== null ? `picture ${imageId}` : "";
+    return [text && `“${text}”`, picture].filter(Boolean).join(" and ");
+  }
+
+  /** True while the answer needs an uploaded image that this device does not have. */
+  get uploadMissing() {
+    return Boolean(this.query.upload) && uploadOf(this.query.upload) === null;
+  }
+
+  /** The request whose answer a round shows. */
+  request(round) {
+    const { text, imageId, upload } = this.query;
+    const request = { model: round.model, limit: FIRST_PAGE };
+    if (text) request.text = text;
+    if (imageId !== null && imageId !== undefined) request.image_id = imageId;
+    if (upload && !this.uploadMissing) request.image = uploadOf(upload);
+    // Sorted, so that the order of the clicks does not make another request of the same labels.
+    const ids = (label) => [...round.labels].filter(([, value]) => value === label).map(([id]) => id);
+    const sorted = (label) => ids(label).sort((a, b) => a - b);
+    if (round.labels.size) Object.assign(request, { positive: sorted(RIGHT), negative: sorted(WRONG) });
+    return request;
+  }
+
+  /** Asks for a round's answer unless it is known; `renew` asks again even so. */
+  async load(round, signal, { renew = false } = {}) {
+    if (round.response && !renew) return;
+    const request = this.request(round);
+    round.response = await connection.keepTrying(() => api.search(this.catalogue, request, signal), signal);
+  }
+
+  /** Asks what a round changed against its parent, unless it is known. */
+  async loadChanges(round, signal) {
+    if (round.parent === null || round.changes) return;
+    const parent = this.rounds[round.parent];
+    await this.load(parent, signal);
+    round.changes = await connection.keepTrying(
+      () => api.changes(this.catalogue, round.response.result_set, parent.response.result_set, 0, FIRST_PAGE),
+      signal,
+    );
+  }
+
+  /** A round after the shown one, made from its labels; it joins the rounds only when `add` is called. */
+  next() {
+    const round = this.round;
+    return new Round(this.rounds.length, round.number, this.model, new Map(round.draft));
+  }
+
+  add(round) {
+    const parent = this.rounds[round.parent];
+    // Labels given while the answer was awaited are kept as the new round's draft; so is everything that can be undone.
+    Object.assign(round, { draft: parent.draft, done: parent.done, undone: parent.undone });
+    Object.assign(parent, { draft: new Map(parent.labels), done: [], undone: [] });
+    round.number = this.rounds.length;
+    this.rounds.push(round);
+    this.at = round.number;
+    this.tab = "answer";
+  }
+}

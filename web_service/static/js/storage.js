@@ -1,0 +1,48 @@
+// What this device remembers: searches with their labels, uploaded query images, choices of view.
+// Storage may be full, blocked or from another version: the page then works without it.
+
+const RECENT = "clip-branches.recent";
+const UPLOADS = "clip-branches.uploads";
+const VIEW = "clip-branches.view";
+const KEPT_SEARCHES = 12;
+const KEPT_UPLOADS = 4;
+
+function read(key, otherwise) {
+  try {
+    return JSON.parse(localStorage.getItem(key)) ?? otherwise;
+  } catch {
+    return otherwise;
+  }
+}
+
+function write(key, value) {
+  try {
+    localStorage.setItem(key, JSON.stringify(value));
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Searches of this device, newest first: {key, address, words, catalogue, right, wrong, rounds, time}. */
+export const recentSearches = () => read(RECENT, []).filter((entry) => entry?.key && entry.address);
+
+export function rememberSearch(entry) {
+  const others = recentSearches().filter(({ key }) => key !== entry.key);
+  write(RECENT, [{ ...entry, time: Date.now() }, ...others].slice(0, KEPT_SEARCHES));
+}
+
+export function forgetSearch(key) {
+  write(RECENT, recentSearches().filter((entry) => entry.key !== key));
+}
+
+/** Keeps an uploaded query image (base64) under its key, so that a reload can ask the same again. */
+export function rememberUpload(key, base64) {
+  let kept = [[key, base64], ...read(UPLOADS, []).filter(([other]) => other !== key)].slice(0, KEPT_UPLOADS);
+  while (kept.length && !write(UPLOADS, kept)) kept = kept.slice(0, -1);
+}
+
+export const uploadOf = (key) => read(UPLOADS, []).find(([other]) => other === key)?.[1] ?? null;
+
+export const viewChoices = () => ({ captions: false, size: 1, ...read(VIEW, {}) });
+export const rememberView = (choices) => write(VIEW, { ...viewChoices(), ...choices });

@@ -1,0 +1,85 @@
+// The tray: the pictures marked so far, and what can be done with them.
+
+import { api, widthFor } from "./api.js";
+import { app } from "./app.js";
+import { $, h, icon } from "./dom.js";
+import { count } from "./format.js";
+import { items } from "./items.js";
+import { RIGHT, WRONG } from "./round.js";
+
+const THUMB = 40;
+const SHOWN = 150;
+
+export function startTray() {
+  $("#refine").addEventListener("click", () => app.refine());
+  $("#undo").addEventListener("click", () => app.undo());
+  $("#redo").addEventListener("click", () => app.redo());
+  $("#tray-handle").addEventListener("click", () => setOpen($("#tray").dataset.open !== "true"));
+  for (const topic of ["session", "answer", "labels", "busy"]) app.on(topic, drawTray);
+  items.on("loaded", nameThumbs);
+}
+
+function setOpen(open) {
+  $("#tray").dataset.open = open;
+  $("#tray-handle").setAttribute("aria-expanded", open);
+}
+
+function drawTray() {
+  const { session, round, busy } = app;
+  $("#tray").hidden = !session;
+  if (!session) return;
+  const [right, wrong] = [round.ids(RIGHT), round.ids(WRONG)];
+  drawSide($("#rights"), right, "right");
+  drawSide($("#wrongs"), wrong, "wrong");
+  $("#right-count").textContent = count(right.length);
+  $("#wrong-count").textContent = count(wrong.length);
+  $("#undo").disabled = !round.done.length;
+  $("#redo").disabled = !round.undone.length;
+  const stale = round.changed || (round.number > 0 && session.model !== round.model);
+  const refine = $("#refine");
+  // aria-disabled keeps it in the tab order: who presses it is told what is missing.
+  refine.setAttribute("aria-disabled", !right.length || busy === "refine");
+  refine.classList.toggle("primary", stale && right.length > 0);
+  $("#refine-words").textContent = busy === "refine" ? "Refining …" : "Refine";
+  const hint = hintFor({ right, wrong, stale, round, busy });
+  $("#hint").textContent = hint;
+  $("#hint").hidden = !hint;
+}
+
+function hintFor({ right, wrong, stale, round, busy }) {
+  if (busy === "refine") return "";
+  if (!right.length && !wrong.length) return "Click a picture that is right. Click again if it is wrong.";
+  if (!right.length) return "Mark at least one picture right, then refine.";
+  if (stale) return "Refine to see every image like these.";
+  return round.number > 0 ? "Mark what is wrong or new, then refine again." : "";
+}
+
+function drawSide(list, ids, state) {
+  const shown = new Map([...list.children].map((element) => [Number(element.dataset.id), element]));
+  // Newest first: what was just marked is always in sight.
+  const wanted = ids.slice(-SHOWN).reverse();
+  const focusWasHere = list.contains(document.activeElement);
+  list.replaceChildren(...wanted.map((id) => (shown.get(id)?.dataset.state === state && shown.get(id)) || thumb(id, state)));
+  if (ids.length > SHOWN) list.append(h("li", { class: "thumb-more" }, `+${count(ids.length - SHOWN)}`));
+  if (focusWasHere && !list.contains(document.activeElement)) (list.querySelector("button") ?? $("#undo")).focus();
+  items.want(wanted);
+}
+
+function thumb(id, state) {
+  const image = h("img", { alt: "", src: api.image(app.session.catalogue, id, widthFor(THUMB)), width: THUMB, height: THUMB, draggable: "false" });
+  image.addEventListener("error", () => image.classList.add("missing"));
+  const button = h("button", { type: "button", class: "thumb", onclick: () => app.mark([id], null) }, image, icon("close"));
+  const element = h("li", { "data-id": id, "data-state": state }, button);
+  nameThumb(element);
+  return element;
+}
+
+function nameThumb(element) {
+  const label = `${items.nameOf(Number(element.dataset.id))}, marked ${element.dataset.state}: remove the mark`;
+  element.firstChild.setAttribute("aria-label", label);
+  element.firstChild.title = "Remove the mark";
+}
+
+function nameThumbs() {
+  for (const element of document.querySelectorAll(".thumbs > li[data-id]")) nameThumb(element);
+}

@@ -1,0 +1,83 @@
+// The address bar: ?catalogue, q, image, upload and model say what is asked for; #r, at, d and tab hold rounds and labels.
+// The labels stand after the #, so they are never sent to a server as part of an address and may be many.
+//
+// A round is "<parent><Model letter>" and its changes against the parent's labels: "P" right, "N" wrong, "U" cleared,
+// each followed by ids, ascending, as differences in base 36 joined by "."; rounds are joined by "_".
+
+import { RIGHT, WRONG, difference, patched } from "./round.js";
+
+const MODELS = { A: "auto", B: "branch", E: "ensemble", L: "linear" };
+const LETTERS = Object.fromEntries(Object.entries(MODELS).map(([letter, name]) => [name, letter]));
+const LABELS = { P: RIGHT, N: WRONG, U: null };
+const SEGMENT = /^(?:([0-9a-z]+)([ABEL]))?((?:[PNU][0-9a-z.]+)*)$/;
+
+export function encodeChanges(changes) {
+  return Object.entries(LABELS)
+    .map(([letter, label]) => {
+      const ids = changes.filter(([, value]) => value === label).map(([id]) => id).sort((a, b) => a - b);
+      return ids.length ? letter + ids.map((id, i) => (id - (ids[i - 1] ?? 0)).toString(36)).join(".") : "";
+    })
+    .join("");
+}
+
+export function decodeChanges(text) {
+  return [...text.matchAll(/([PNU])([0-9a-z.]+)/g)].flatMap(([, letter, list]) => {
+    let id = 0;
+    return list.split(".").map((step) => [(id += parseInt(step, 36) || 0), LABELS[letter]]);
+  });
+}
+
+/** The address of what is shown: {catalogue, query, model, rounds, at, tab}. */
+export function toAddress({ catalogue, query, model, rounds, at, tab }) {
+  const search = new URLSearchParams();
+  if (catalogue) search.set("catalogue", catalogue);
+  if (query?.text) search.set("q", query.text);
+  if (query?.imageId !== null && query?.imageId !== undefined) search.set("image", query.imageId);
+  if (query?.upload) search.set("upload", query.upload);
+  if (model && model !== "auto") search.set("model", model);
+
+  const hash = new URLSearchParams();
+  if (rounds?.length) {
+    const encoded = rounds.slice(1).map((round) => {
+      const changes = difference(rounds[round.parent].labels, round.labels);
+      return round.parent.toString(36) + LETTERS[round.model] + encodeChanges(changes);
+    });
+    if (encoded.length) hash.set("r", encoded.join("_"));
+    if (encoded.length && at !== rounds.length - 1) hash.set("at", at);
+    const draft = encodeChanges(difference(rounds[at].labels, rounds[at].draft));
+    if (draft) hash.set("d", draft);
+    if (tab && tab !== "answer") hash.set("tab", tab);
+  }
+  const [query_, hash_] = [search.toString(), hash.toString()];
+  return `${location.pathname}${query_ && "?" + query_}${hash_ && "#" + hash_}`;
+}
+
+/** What an address asks for; what cannot be read is left out. */
+export function fromAddress(url = location) {
+  const search = new URLSearchParams(url.search);
+  const hash = new URLSearchParams(url.hash.slice(1));
+  const rounds = [{ parent: null, model: "auto", labels: new Map() }];
+  for (const segment of (hash.get("r") ?? "").split("_").filter(Boolean)) {
+    const match = SEGMENT.exec(segment);
+    const parent = rounds[parseInt(match?.[1] ?? "", 36)];
+    if (!parent) break;
+    const labels = patched(parent.labels, decodeChanges(match[3]));
+    rounds.push({ parent: parseInt(match[1], 36), model: MODELS[match[2]], labels });
+  }
+  const image = search.get("image");
+  const asked = Number(hash.get("at") ?? rounds.length - 1);
+  const model = search.get("model");
+  return {
+    catalogue: search.get("catalogue"),
+    query: {
+      text: (search.get("q") ?? "").trim(),
+      imageId: /^\d{1,16}$/.test(image ?? "") ? Number(image) : null,
+      upload: search.get("upload"),
+    },
+    model: model in LETTERS ? model : "auto",
+    rounds,
+    at: rounds[asked] ? asked : rounds.length - 1,
+    draft: decodeChanges(SEGMENT.exec(hash.get("d") ?? "")?.[3] ?? ""),
+    tab: ["in", "out"].includes(hash.get("tab")) ? hash.get("tab") : "answer",
+  };
+}
