@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,13 +28,16 @@ class ImageReader:
         self._preprocess = preprocess
         self._workers = workers
 
-    def read(self, sources: Sequence[str], batch_size: int) -> Iterator[tuple[str, torch.Tensor | str]]:
-        """For every source, in order: its tensor [3, height, width], or the reason why there is none."""
+    def read(self, images: Mapping[str, str], batch_size: int) -> Iterator[tuple[str, torch.Tensor | str]]:
+        """For every source, in order: its tensor [3, height, width], or the reason why there is none.
+
+        ``images`` maps sources to the sha256 that their bytes must have.
+        """
         with ThreadPoolExecutor(self._workers, thread_name_prefix="decode") as executor:
             waiting: deque[tuple[str, Future[torch.Tensor | str]]] = deque()
             try:
-                for source in sources:
-                    waiting.append((source, executor.submit(self._read, source)))
+                for source, sha256 in images.items():
+                    waiting.append((source, executor.submit(self._read, source, sha256)))
                     if len(waiting) > _AHEAD_BATCHES * batch_size:
                         first, future = waiting.popleft()
                         yield first, future.result()
@@ -43,9 +47,12 @@ class ImageReader:
             finally:
                 executor.shutdown(wait=True, cancel_futures=True)
 
-    def _read(self, source: str) -> torch.Tensor | str:
+    def _read(self, source: str, sha256: str) -> torch.Tensor | str:
         try:
-            return self._preprocess(decode_image((self._root / source).read_bytes()))
+            content = (self._root / source).read_bytes()
+            if hashlib.sha256(content).hexdigest() != sha256:
+                return "it was changed after the filter stage; run that again"
+            return self._preprocess(decode_image(content))
         except OSError as error:
             return error.strerror or str(error)
         except InvalidInput as error:

@@ -7,8 +7,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-import numpy as np
-import numpy.typing as npt
 import pyarrow.parquet as pq
 
 from preprocessing.decoding import ImageReader
@@ -16,7 +14,7 @@ from preprocessing.fingerprint import check_model, fingerprint_of_encoder, finge
 from preprocessing.progress import Progress
 from preprocessing.report import Note, Stopped, Summary
 from preprocessing.shards import Shards
-from preprocessing.towers import Towers, load_towers
+from preprocessing.towers import BatchEmbedder, Towers, load_towers
 from preprocessing.workplace import Recipe, Workplace
 
 if TYPE_CHECKING:
@@ -24,7 +22,10 @@ if TYPE_CHECKING:
 
 
 class EmbedOptions(NamedTuple):
-    """How, not what: none of these changes an embedding by more than rounding."""
+    """How, not what: none of these changes an embedding by more than rounding.
+
+    ``workers`` threads decode ahead of ``threads`` threads that run the model, each on a batch of its own.
+    """
 
     models_dir: Path = Path("assets/models")
     workers: int = 2
@@ -47,13 +48,13 @@ def embed_images(work: Workplace, recipe: Recipe, options: EmbedOptions) -> Summ
     if folder is not None:
         fingerprint = fingerprint_of_folder(folder)
     else:
-        towers = load_towers(recipe.model, options.models_dir, options.threads)
+        towers = load_towers(recipe.model, options.models_dir)
         fingerprint = fingerprint_of_encoder(recipe.model, towers.encoder)
     shards = Shards(work.shards, fingerprint)
     done = shards.images()
     missing = [image for image in sources if image not in done]
     if missing:
-        towers = towers or load_towers(recipe.model, options.models_dir, options.threads)
+        towers = towers or load_towers(recipe.model, options.models_dir)
         _embed_missing(shards, towers, recipe.source, sources, missing, options)
     work.save_recipe(recipe)
     work.save_embedded_by(recipe.model, fingerprint)
@@ -79,10 +80,17 @@ def _embed_missing(
     done = total - len(missing)
     reader = ImageReader(root, towers.preprocess, options.workers)
     try:
-        with Progress("embed", total, already=done) as progress:
+        with (
+            Progress("embed", total, already=done) as progress,
+            BatchEmbedder(towers, options.threads, progress.update) as embedder,
+        ):
             for start in range(0, len(missing), options.shard_size):
                 images = missing[start : start + options.shard_size]
-                _embed_shard(shards, towers, reader, {sources[image]: image for image in images}, options, progress)
+                began = time.monotonic()
+                read, failed = _embed_shard(
+                    embedder, reader, {sources[image]: image for image in images}, options.batch_size, progress
+                )
+                shards.add(read, embedder.collect(), failed, time.monotonic() - began)
                 done += len(images)
     except KeyboardInterrupt as error:
         raise Stopped(
@@ -91,31 +99,21 @@ def _embed_missing(
 
 
 def _embed_shard(
-    shards: Shards,
-    towers: Towers,
-    reader: ImageReader,
-    images: dict[str, str],
-    options: EmbedOptions,
-    progress: Progress,
-) -> None:
-    started = time.monotonic()
+    embedder: BatchEmbedder, reader: ImageReader, images: dict[str, str], batch_size: int, progress: Progress
+) -> tuple[list[str], dict[str, str]]:
     read: list[str] = []
     failed: dict[str, str] = {}
-    rows: list[npt.NDArray[np.float32]] = []
     batch: list[torch.Tensor] = []
-    for source, tensor in reader.read(list(images), options.batch_size):
+    for source, tensor in reader.read(images, batch_size):
         if isinstance(tensor, str):
             failed[source] = tensor
             progress.update()
             continue
         read.append(images[source])
         batch.append(tensor)
-        if len(batch) == options.batch_size:
-            rows.append(towers.embed(batch))
-            progress.update(len(batch))
+        if len(batch) == batch_size:
+            embedder.submit(batch)
             batch = []
     if batch:
-        rows.append(towers.embed(batch))
-        progress.update(len(batch))
-    embeddings = np.concatenate(rows) if rows else np.empty((0, towers.dimension), dtype=np.float32)
-    shards.add(read, embeddings, failed, time.monotonic() - started)
+        embedder.submit(batch)
+    return read, failed
