@@ -110,21 +110,31 @@ class App extends Emitter {
     if (this.round) this.#labelled(this.round.redo());
   }
 
-  /** Shows what the address bar asks for; true if that is a search. */
-  restore() {
+  /** Goes to an address of this page, such as one that storage.js has kept. */
+  follow(address) {
+    this.#save.now();
+    history.pushState(null, "", address);
+    this.restore({ anew: true });
+  }
+
+  /** Shows what the address bar asks for. `anew`: even if the live session knows more of the same search. */
+  restore({ anew = false } = {}) {
     const asked = fromAddress();
     const { text, imageId, upload } = asked.query;
     this.choose(asked.catalogue ?? this.catalogue?.name);
-    if (asked.catalogue && this.catalogues.length && !this.catalogueNamed(asked.catalogue)) {
-      const known = this.catalogues.map(({ title }) => title).join(", ");
-      this.emit("problem", `There is no catalogue “${asked.catalogue}” here. There is: ${known}.`);
+    const unknown = Boolean(asked.catalogue) && this.catalogues.length > 0 && !this.catalogueNamed(asked.catalogue);
+    if (unknown) {
+      const known = this.catalogues.map(({ title, name }) => title || name).join(", ");
+      const reason = this.unavailable[asked.catalogue];
+      const what = reason ? `The catalogue “${asked.catalogue}” cannot be served: ${reason}` : `There is no catalogue “${asked.catalogue}” here.`;
+      this.emit("problem", `${what} Choose another above: ${known}.`);
     }
-    if (!this.catalogue || (!text && imageId === null && !upload)) {
+    if (unknown || !this.catalogue || (!text && imageId === null && !upload)) {
       this.home({ navigate: false });
-      return false;
+      return;
     }
     const session = Session.restored(this.catalogue.name, asked);
-    if (this.session?.key === session.key && this.#continues(session)) {
+    if (!anew && this.session?.key === session.key && this.#continues(session)) {
       this.session.at = session.at;
       this.session.tab = session.tab;
     } else {
@@ -132,7 +142,6 @@ class App extends Emitter {
     }
     this.emit("session");
     this.#show("search");
-    return true;
   }
 
   /** The first page again. */

@@ -7,8 +7,8 @@ import { items } from "./items.js";
 import { RIGHT, WRONG } from "./round.js";
 
 const STATES = { [RIGHT]: "right", [WRONG]: "wrong" };
-// Beyond this shape, filling the cell would hide too much of what is to be judged.
-const NEARLY_SQUARE = 1.35;
+// A picture that differs more than this from the shape of its cell is shown whole: filling would hide too much of it.
+const NEARLY_ALIKE = 1.35;
 
 export const stateOf = (label) => STATES[label] ?? "none";
 
@@ -30,8 +30,8 @@ export function makeCell(index, column) {
   );
   image.addEventListener("load", () => {
     cell.dataset.image = "there";
-    const shape = image.naturalWidth / image.naturalHeight;
-    image.classList.toggle("whole", shape > NEARLY_SQUARE || shape < 1 / NEARLY_SQUARE);
+    const shape = (image.naturalWidth / image.naturalHeight) * (image.clientHeight / image.clientWidth);
+    image.classList.toggle("whole", shape > NEARLY_ALIKE || shape < 1 / NEARLY_ALIKE);
     image.classList.toggle("small", image.naturalWidth < 64);
   });
   image.addEventListener("error", () => image.src && (cell.dataset.image = "missing"));

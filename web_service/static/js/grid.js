@@ -7,6 +7,7 @@ import { items } from "./items.js";
 const GAP = 8;
 const CAPTION = 40;
 const TARGETS = { phone: 150, sizes: [120, 168, 248] };
+const SHAPES = [3 / 4, 1, 4 / 3]; // width to height of a cell
 const OVERSCAN_ROWS = 3;
 const SETTLE_MS = 70;
 
@@ -18,6 +19,8 @@ export class Grid {
   #columns = 4;
   #cell = 160;
   #rowHeight = 168;
+  #shape = 1;
+  #shapedFor = null; // the catalogue that the shape was chosen for
   #frame = null;
   #settled = null;
   #unsubscribe = [];
@@ -27,7 +30,7 @@ export class Grid {
     Object.assign(this, { scroller, root, labelOf, catalogue, size: 1, captions: false });
     scroller.addEventListener("scroll", () => this.#soon(), { passive: true });
     new ResizeObserver(() => this.layout()).observe(scroller);
-    items.on("loaded", () => this.refresh());
+    items.on("loaded", () => this.#shaped() || this.refresh());
     root.addEventListener("focusin", ({ target }) => {
       const cell = target.closest(".cell");
       if (cell) this.#activate(Number(cell.dataset.index));
@@ -67,7 +70,8 @@ export class Grid {
     const target = phone ? TARGETS.phone : TARGETS.sizes[this.size];
     const columns = phone ? [3, 2, 1][this.size] : Math.max(2, Math.round((width + GAP) / (target + GAP)));
     const cell = (width - GAP * (columns - 1)) / columns;
-    const rowHeight = Math.floor(cell) + (this.captions ? CAPTION : 0) + GAP;
+    const height = Math.floor(cell / this.#shape);
+    const rowHeight = height + (this.captions ? CAPTION : 0) + GAP;
     const changed = columns !== this.#columns || rowHeight !== this.#rowHeight;
     this.#columns = columns;
     this.#cell = Math.floor(cell);
@@ -75,7 +79,7 @@ export class Grid {
     const total = this.hits?.total ?? 0;
     this.root.style.height = `${Math.max(0, Math.ceil(total / columns) * rowHeight - GAP)}px`;
     this.root.style.setProperty("--columns", columns);
-    this.root.style.setProperty("--cell", `${this.#cell}px`);
+    this.root.style.setProperty("--cell", `${height}px`);
     this.root.setAttribute("aria-rowcount", Math.ceil(total / columns));
     this.root.setAttribute("aria-colcount", columns);
     if (changed) {
@@ -91,12 +95,12 @@ export class Grid {
 
   /** Brings labels, captions and selection of the rows in the window up to date. */
   refresh() {
-    for (const row of this.#rows.values()) for (const cell of row.children) this.#update(cell);
+    for (const cell of this.#cells()) this.#update(cell);
     this.#wantItems();
   }
 
   retryMissing() {
-    for (const row of this.#rows.values()) for (const cell of row.children) reloadMissing(cell);
+    for (const cell of this.#cells()) reloadMissing(cell);
   }
 
   /** Moves the focus to a picture and brings it into sight. */
@@ -139,6 +143,25 @@ export class Grid {
     const { hits } = this;
     await hits.need(Math.min(...indices), Math.max(...indices));
     return indices.map((index) => hits.at(index)?.id).filter((id) => id !== undefined);
+  }
+
+  /** Gives cells the shape that most pictures of the catalogue have; true if that changed the layout. */
+  #shaped() {
+    if (!this.hits || this.catalogue() === this.#shapedFor) return false;
+    const known = this.#cells().map((cell) => items.get(Number(cell.dataset.id))).filter((item) => item?.width);
+    if (!known.length) return false;
+    this.#shapedFor = this.catalogue();
+    const sorted = known.map(({ width, height }) => width / height).sort((a, b) => a - b);
+    const median = sorted[sorted.length >> 1];
+    const nearest = SHAPES.reduce((best, shape) => (Math.abs(Math.log(median / shape)) < Math.abs(Math.log(median / best)) ? shape : best));
+    if (nearest === this.#shape) return false;
+    this.#shape = nearest;
+    this.layout();
+    return true;
+  }
+
+  #cells() {
+    return [...this.#rows.values()].flatMap((row) => [...row.children]);
   }
 
   #activate(index) {
@@ -207,12 +230,11 @@ export class Grid {
   }
 
   #wantItems() {
-    const shown = [...this.#rows.values()].flatMap((row) => [...row.children]);
-    items.want(shown.filter((cell) => cell.dataset.id).map((cell) => Number(cell.dataset.id)));
+    items.want(this.#cells().filter((cell) => cell.dataset.id).map((cell) => Number(cell.dataset.id)));
   }
 
   #clear() {
-    for (const row of this.#rows.values()) for (const cell of row.children) dropCell(cell);
+    for (const cell of this.#cells()) dropCell(cell);
     this.#rows.clear();
     this.root.replaceChildren();
   }

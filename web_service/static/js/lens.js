@@ -9,6 +9,7 @@ import { RIGHT, WRONG } from "./round.js";
 import { stateOf } from "./cell.js";
 
 const WIDTH = 1280;
+const LARGEST_SCALE = 4;
 const LABELS = { p: RIGHT, n: WRONG, u: null };
 
 export class Lens {
@@ -29,7 +30,7 @@ export class Lens {
     for (const button of $$("#lens-labels button")) {
       button.addEventListener("click", () => this.#mark(LABELS[button.dataset.label]));
     }
-    this.image.addEventListener("load", () => (this.dialog.dataset.image = "there"));
+    this.image.addEventListener("load", () => this.#drawImage());
     this.image.addEventListener("error", () => (this.dialog.dataset.image = "missing"));
     app.on("labels", () => this.dialog.open && this.#drawLabel());
     items.on("loaded", () => this.dialog.open && this.#drawWords());
@@ -80,6 +81,13 @@ export class Lens {
     $("#lens-after").disabled = this.#at === this.#total - 1;
     this.#drawWords();
     this.#drawLabel();
+  }
+
+  #drawImage() {
+    this.dialog.dataset.image = "there";
+    // A small picture blown up over the whole screen shows no more, only less sharply.
+    this.image.style.maxWidth = `${this.image.naturalWidth * LARGEST_SCALE}px`;
+    this.image.style.maxHeight = `${this.image.naturalHeight * LARGEST_SCALE}px`;
   }
 
   #drawWords() {

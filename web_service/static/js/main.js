@@ -22,6 +22,8 @@ import { startWelcome } from "./welcome.js";
 import { startWhy } from "./why.js";
 import { stateOf } from "./cell.js";
 
+const EMPTY_WAIT_MS = 2000;
+
 const grid = new Grid($("#scroller"), $("#grid"), {
   labelOf: (id) => app.round?.draft.get(id),
   catalogue: () => app.session.catalogue,
@@ -103,14 +105,27 @@ function drawNothing({ round, tab }) {
 $("#nothing-back").addEventListener("click", () => app.go(app.round.parent));
 window.addEventListener("popstate", () => app.restore());
 
+function nothingToSearch(unavailable) {
+  const [broken] = Object.entries(unavailable);
+  return broken
+    ? `The catalogue “${broken[0]}” cannot be served: ${broken[1]}`
+    : "There is no catalogue to search yet. The page goes on by itself as soon as one is ready.";
+}
+
 async function begin() {
   const boot = JSON.parse($("#boot").textContent);
   Object.assign(app, { catalogues: boot.catalogues, unavailable: boot.unavailable });
   connection.watch();
-  if (!app.catalogues.length) {
-    const listed = await connection.keepTrying(() => api.catalogues());
-    Object.assign(app, { catalogues: listed.catalogues, unavailable: listed.unavailable ?? {} });
+  // A service that has just started may still be opening its catalogues.
+  while (!app.catalogues.length) {
+    const { catalogues, unavailable = {} } = await connection.keepTrying(() => api.catalogues());
+    Object.assign(app, { catalogues, unavailable });
+    if (catalogues.length) break;
+    app.emit("problem", nothingToSearch(unavailable));
+    app.emit("catalogue");
+    await new Promise((resolve) => setTimeout(resolve, EMPTY_WAIT_MS));
   }
+  app.emit("problem", null);
   app.restore();
   document.documentElement.dataset.ready = "true";
 }

@@ -49,16 +49,10 @@ function drawResume(before) {
       "div",
       { class: "notice" },
       h("span", {}, `You marked ${pictures(before.right + before.wrong)} for this search ${ago(before.time)}.`),
-      h("a", { class: "button small", href: before.address, onclick: (event) => resume(event, before.address) }, "Go on from there"),
+      h("a", { class: "button small", href: before.address, onclick: (event) => (event.preventDefault(), app.follow(before.address)) }, "Go on from there"),
       h("button", { type: "button", class: "button small quiet", onclick: () => (forgetSearch(before.key), drop()) }, "Start anew"),
     ),
   );
-}
-
-function resume(event, address) {
-  event.preventDefault();
-  history.pushState(null, "", address);
-  app.restore();
 }
 
 /** A labelled image that the answer puts on the other side: the model disagrees, and says so. */

@@ -35,7 +35,8 @@ function draw() {
 }
 
 function drawRecent() {
-  const kept = recentSearches().filter((entry) => app.catalogueNamed(entry.catalogue)).slice(0, 4);
+  const worth = ({ right, wrong, rounds }) => right + wrong + rounds > 0;
+  const kept = recentSearches().filter((entry) => worth(entry) && app.catalogueNamed(entry.catalogue)).slice(0, 4);
   $("#recent-section").hidden = !kept.length;
   $("#recent").replaceChildren(
     ...kept.map(({ address, words, right, wrong, rounds, time }) =>
@@ -113,6 +114,5 @@ function ask(event, { text = "", imageId = null }) {
 function follow(event, address) {
   if (event.ctrlKey || event.metaKey || event.shiftKey) return;
   event.preventDefault();
-  history.pushState(null, "", address);
-  app.restore();
+  app.follow(address);
 }
