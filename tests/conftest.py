@@ -1,0 +1,33 @@
+"""Fixtures that more than one folder of tests needs; modules beside this file can be imported by their names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from running import DEMO_MODEL, Running, build_demo
+
+SCENES = 1_200
+
+
+@pytest.fixture(scope="session")
+def demo_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data folder with a catalogue "demo", made once by the pipeline with the demo model."""
+    if not DEMO_MODEL.exists():
+        pytest.skip("the demo model is not there (assets/models/demo)")
+    folder = tmp_path_factory.mktemp("data")
+    build_demo(folder, count=SCENES)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def services(demo_data: Path) -> Iterator[Running]:
+    """The three services at work over the demo catalogue."""
+    running = Running(demo_data)
+    running.start()
+    try:
+        running.wait_until_ready()
+        yield running
+    finally:
+        running.stop()

@@ -1,0 +1,119 @@
+"""The three services as a user runs them: gunicorn processes on free ports, over a catalogue made by the real pipeline."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import requests
+
+ROOT = Path(__file__).resolve().parents[1]
+DEMO_MODEL = ROOT / "assets" / "models" / "demo" / "open_clip_config.json"
+SERVICES = ("search", "data", "web")
+READY_TIMEOUT_S = 120
+_BUILD_TIMEOUT_S = 280
+
+
+def build_demo(data_dir: Path, *, count: int, seed: int = 11) -> None:
+    """A catalogue "demo" of ``count`` scenes below ``data_dir``, by the same command as `make demo`."""
+    command = [sys.executable, "-m", "preprocessing", "demo", "--data-dir", str(data_dir)]
+    command += ["--count", str(count), "--seed", str(seed)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=_BUILD_TIMEOUT_S, check=False)
+    if done.returncode:
+        raise RuntimeError(f"The demo catalogue could not be built:\n{done.stdout}\n{done.stderr}")
+
+
+class Running:
+    """Search, data and web service over ``data_dir``; each can be stopped and started alone, on the same port."""
+
+    def __init__(self, data_dir: Path) -> None:
+        self.data_dir = data_dir
+        self._ports = dict(zip(SERVICES, _free_ports(len(SERVICES)), strict=True))
+        self._processes: dict[str, subprocess.Popen[bytes]] = {}
+        self._logs = data_dir / "logs"
+        self._logs.mkdir(parents=True, exist_ok=True)
+
+    @property
+    def url(self) -> str:
+        """Address of the page, without a slash at its end."""
+        return self.address("web")
+
+    def address(self, service: str) -> str:
+        return f"http://127.0.0.1:{self._ports[service]}"
+
+    def start(self, *services: str) -> None:
+        """Starts the services (all by default) and returns at once."""
+        for service in services or SERVICES:
+            package = f"{service}_service"
+            command = [sys.executable, "-m", "gunicorn", "-c", f"python:{package}.gunicorn_conf"]
+            with (self._logs / f"{service}.log").open("ab") as log:
+                self._processes[service] = subprocess.Popen(
+                    [*command, f"{package}.app:create_app()"],
+                    cwd=ROOT,
+                    env=self._environment(),
+                    stdout=log,
+                    stderr=log,
+                    # A group of its own: killing it kills the workers too, as a crash of the machine would.
+                    start_new_session=True,
+                )
+
+    def wait_until_ready(self) -> None:
+        """Returns when the web service says that all three can serve."""
+        deadline = time.monotonic() + READY_TIMEOUT_S
+        last = "no answer"
+        while time.monotonic() < deadline:
+            ended = [name for name, process in self._processes.items() if process.poll() is not None]
+            if ended:
+                raise RuntimeError(f"The {ended[0]} service ended by itself:\n{self._tail(ended[0])}")
+            try:
+                answer = requests.get(f"{self.url}/readyz", timeout=3)
+                last = answer.text
+                if answer.status_code == 200:
+                    return
+            except requests.RequestException:
+                pass
+            time.sleep(0.2)
+        raise RuntimeError(f"The services were not ready after {READY_TIMEOUT_S} s: {last}\n{self._tail('search')}")
+
+    def kill(self, service: str) -> None:
+        """SIGKILL, master and workers: what the service held in memory is gone."""
+        process = self._processes.pop(service)
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+    def stop(self) -> None:
+        for process in self._processes.values():
+            process.terminate()
+        for process in self._processes.values():
+            try:
+                process.wait(timeout=10)
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+        self._processes.clear()
+
+    def _environment(self) -> dict[str, str]:
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("SEARCH_", "DATA_", "WEB_"))}
+        ports = {f"{service.upper()}_PORT": str(port) for service, port in self._ports.items()}
+        urls = {"WEB_SEARCH_URL": self.address("search"), "WEB_DATA_URL": self.address("data")}
+        return {**kept, **ports, **urls, "DATA_DIR": str(self.data_dir), "HF_HUB_OFFLINE": "1", "LOG_LEVEL": "WARNING"}
+
+    def _tail(self, service: str) -> str:
+        return (self._logs / f"{service}.log").read_text(errors="replace")[-3_000:]
+
+
+def _free_ports(count: int) -> list[int]:
+    """Ports that are free now, all held open until all are known, so that none is given twice."""
+    probes = [socket.socket() for _ in range(count)]
+    try:
+        for probe in probes:
+            probe.bind(("127.0.0.1", 0))
+        return [int(probe.getsockname()[1]) for probe in probes]
+    finally:
+        for probe in probes:
+            probe.close()
