@@ -11,7 +11,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from clip_branches.errors import TooLarge, UnsupportedImage
 
-FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "GIF")  # MPO: the JPEG of phones that hold a second picture
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF")
 MAX_PIXELS = 50_000_000
 _NAMED = "JPEG, PNG, WebP or GIF"
 
