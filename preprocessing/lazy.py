@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 import click
 
 from clip_branches.errors import ClipBranchesError, ConfigurationError, InvalidInput, NotFound
-from preprocessing.report import Stopped
+from preprocessing.interrupt import Stopped
 
 _WRONG_INPUT = (InvalidInput, ConfigurationError, NotFound)
 _INTERRUPTED = 130

@@ -24,10 +24,6 @@ class Note(NamedTuple):
     detail: str
 
 
-class Stopped(KeyboardInterrupt):
-    """The user stopped a stage; the message says what was kept and how to go on."""
-
-
 @dataclass
 class Summary:
     """The end of a stage. ``processed`` counts what this run did itself, for the rate; ``reused`` the rest."""

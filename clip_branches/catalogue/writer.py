@@ -32,7 +32,7 @@ from clip_branches.catalogue.storage import (
     sha256_of,
     storage_error,
 )
-from clip_branches.errors import InvalidInput, UnknownCatalogue
+from clip_branches.errors import DamagedFile, InvalidInput, UnknownCatalogue
 
 _HEAD_FILES = ("head.json", "head.safetensors")
 _ROW_GROUP = 65_536
@@ -221,6 +221,9 @@ def _read_previous(path: Path) -> Manifest | None:
         return read_manifest(path)
     except UnknownCatalogue:
         return None
+    except DamagedFile as error:
+        # Which ids were ever used is not known then, and none may be used twice under the same name.
+        raise DamagedFile(f"{error.message} Move the folder {path} away to build the catalogue anew.") from error
 
 
 def _portable_root(path: Path, image_root: Path) -> str:

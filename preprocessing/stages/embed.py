@@ -11,8 +11,9 @@ import pyarrow.parquet as pq
 
 from preprocessing.decoding import ImageReader
 from preprocessing.fingerprint import check_model, fingerprint_of_encoder, fingerprint_of_folder, local_model_folder
+from preprocessing.interrupt import Stopped
 from preprocessing.progress import Progress
-from preprocessing.report import Note, Stopped, Summary
+from preprocessing.report import Note, Summary
 from preprocessing.shards import Shards
 from preprocessing.towers import BatchEmbedder, Towers, load_towers
 from preprocessing.workplace import Recipe, Workplace

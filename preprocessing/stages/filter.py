@@ -15,9 +15,10 @@ from clip_branches.errors import InvalidInput
 from preprocessing.captions import CaptionFile, attach_sidecars
 from preprocessing.checked import CheckedFiles
 from preprocessing.checking import Check, check_images
+from preprocessing.interrupt import Stopped
 from preprocessing.pool import map_pieces
 from preprocessing.progress import Progress
-from preprocessing.report import Note, Stopped, Summary, write_notes
+from preprocessing.report import Note, Summary, write_notes
 from preprocessing.sources import ImageFile, list_images
 from preprocessing.workplace import Recipe, Workplace
 

@@ -14,7 +14,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from clip_branches.catalogue import Catalogue, CatalogueWriter, read_manifest
-from clip_branches.catalogue.storage import sha256_of
+from clip_branches.catalogue.segment import ITEMS
+from clip_branches.catalogue.storage import check_file, sha256_of
 from clip_branches.engine import BoxIndex, index_order
 from clip_branches.errors import DamagedFile, UnknownCatalogue
 from preprocessing.examples import suggest_examples
@@ -46,12 +47,13 @@ def index_images(work: Workplace, recipe: Recipe, models_dir: Path) -> Summary:
     if not recipe.examples:
         recipe = recipe.model_copy(update={"examples": suggest_examples(kept.column("caption").to_pylist())})
     inputs = _digest_inputs(work, recipe, models_dir, fingerprint, embeddings)
+    warnings: list[Note] = []
     if not _is_current(work.catalogue, inputs):
         with tempfile.TemporaryDirectory(dir=work.folder, prefix=".tmp-") as folder:
             projection = prepare_projection(recipe.model, models_dir, fingerprint, embeddings, kept, Path(folder))
-            _commit(work, recipe, projection, kept, embeddings, inputs)
+            warnings = _commit(work, recipe, projection, kept, embeddings, inputs)
     seconds = time.monotonic() - started
-    return Summary("index", kept.num_rows, kept.num_rows, 0, seconds, failed)
+    return Summary("index", kept.num_rows, kept.num_rows, 0, seconds, failed, warnings)
 
 
 def _commit(
@@ -61,7 +63,7 @@ def _commit(
     kept: pa.Table,
     embeddings: npt.NDArray[np.float16],
     inputs: str,
-) -> None:
+) -> list[Note]:
     codes = projection.quantiser.encode(projection.vectors)
     order = index_order(codes)
     ordered = codes[order]
@@ -74,21 +76,36 @@ def _commit(
         examples=recipe.examples,
         recipe={**recipe.model_dump(mode="json"), "inputs": inputs},
     ) as writer:
-        ids = _stable_ids(writer, kept.column("sha256").to_pylist(), work.catalogue)
+        known, notes = _known_ids(work.catalogue)
+        ids = _stable_ids(writer, kept.column("sha256").to_pylist(), known)
         table = kept.add_column(0, "id", pa.array(ids, pa.uint64())).take(pa.array(order))
         writer.add_segment(table, embeddings[order], lambda path: BoxIndex.build(ordered, presorted=True).save(path))
         writer.commit()
+    return notes
 
 
-def _stable_ids(writer: CatalogueWriter, images: Sequence[str], catalogue: Path) -> npt.NDArray[np.uint64]:
-    """The ids (n,) uint64 of ``images`` by sha256: those they had in the generation before, new ones for the others."""
+def _known_ids(catalogue: Path) -> tuple[dict[str, int], list[Note]]:
+    """Ids by sha256 in the current generation, and a note for each segment whose items are damaged."""
     known: dict[str, int] = {}
+    notes: list[Note] = []
     try:
-        for segment in Catalogue.open(catalogue, verify=False).segments:
-            table = segment.table(["id", "sha256"])
-            known.update(zip(table.column("sha256").to_pylist(), table.column("id").to_pylist(), strict=True))
+        segments = read_manifest(catalogue).segments
     except UnknownCatalogue:
-        pass
+        return known, notes
+    for entry in segments:
+        path = catalogue / "segments" / entry.id / ITEMS
+        try:
+            check_file(path, size=entry.files[ITEMS].bytes, sha256=entry.files[ITEMS].sha256)
+        except DamagedFile as error:
+            notes.append(Note(str(path), "ids lost", f"{error.message} Its images get new ids."))
+            continue
+        table = pq.read_table(path, columns=["id", "sha256"])
+        known.update(zip(table.column("sha256").to_pylist(), table.column("id").to_pylist(), strict=True))
+    return known, notes
+
+
+def _stable_ids(writer: CatalogueWriter, images: Sequence[str], known: dict[str, int]) -> npt.NDArray[np.uint64]:
+    """The ids (n,) uint64 of ``images`` by sha256: those that are ``known``, new ones for the others."""
     new = iter(writer.new_ids(sum(image not in known for image in images)).tolist())
     return np.array([known[image] if image in known else next(new) for image in images], dtype=np.uint64)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from tests.pipeline.support import CIFAR, Preprocessing, unpack_photos, write_tiny_model
 
 

@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from click.testing import CliRunner
 from PIL import Image
 
 from clip_branches.catalogue import Catalogue
+from preprocessing.cli import main
 
 REPOSITORY = Path(__file__).parents[2]
 CIFAR = REPOSITORY.parent / "shared" / "data" / "cifar10_jpeg.npz"
@@ -34,6 +36,7 @@ class Preprocessing:
         self.data_dir = data_dir
 
     def start(self, *arguments: object) -> subprocess.Popen[str]:
+        """The command in a process group of its own, to be killed."""
         return subprocess.Popen(
             command(*arguments, "--data-dir", self.data_dir),
             env=environment(self.models_dir),
@@ -45,12 +48,13 @@ class Preprocessing:
         )
 
     def __call__(self, *arguments: object, status: int = 0) -> str:
-        """Its whole output; the exit status must be ``status``."""
-        process = self.start(*arguments)
-        output, errors = process.communicate(timeout=240)
-        assert process.returncode == status, output + errors
-        assert "Traceback" not in errors, errors
-        return output + errors
+        """Its whole output, run in this process; the exit status must be ``status``."""
+        texts = [str(argument) for argument in (*arguments, "--data-dir", self.data_dir)]
+        result = CliRunner().invoke(main, texts, env={"MODELS_DIR": str(self.models_dir)})
+        if result.exception is not None and not isinstance(result.exception, SystemExit):
+            raise result.exception
+        assert result.exit_code == status, result.output
+        return result.output
 
     def build(self, source: Path, *arguments: object, name: str = "photos", status: int = 0) -> str:
         return self("build", source, "--name", name, "--model", "tiny", *arguments, status=status)
@@ -71,7 +75,9 @@ def everything(catalogue: Catalogue) -> list[dict[str, Any]]:
 def contents(catalogue: Catalogue) -> dict[str, str]:
     """Checksums of all files of the segments and the encoder: equal only for equal catalogues."""
     manifest = catalogue.manifest
-    files = {f"{number}/{name}": file.sha256 for number, s in enumerate(manifest.segments) for name, file in s.files.items()}
+    files = {
+        f"{number}/{name}": file.sha256 for number, s in enumerate(manifest.segments) for name, file in s.files.items()
+    }
     return {**files, **{file.file: file.sha256 for file in (*manifest.encoder.head, manifest.encoder.quantiser)}}
 
 
@@ -116,13 +122,13 @@ def noise(generator: np.random.Generator, size: int = 40) -> Image.Image:
 
 
 def unpack_photos(folder: Path, count: int) -> Path:
-    """The first ``count`` CIFAR-10 photos, and captions.csv with their class names."""
+    """``count`` CIFAR-10 photos of all classes, and captions.csv with their class names."""
     data = np.load(CIFAR, allow_pickle=False)
     jpeg, offset, label, names = data["jpeg"], data["offset"], data["label"], data["class_name"]
     rows = ["filename,caption"]
-    for number in range(count):
+    for number, chosen in enumerate(np.linspace(0, len(label) - 1, count).astype(int).tolist()):
         name = f"{number:05d}.jpg"
-        (folder / name).write_bytes(jpeg[offset[number] : offset[number + 1]].tobytes())
-        rows.append(f"{name},{names[label[number]]}")
+        (folder / name).write_bytes(jpeg[offset[chosen] : offset[chosen + 1]].tobytes())
+        rows.append(f"{name},{names[label[chosen]]}")
     (folder / "captions.csv").write_text("\n".join(rows) + "\n")
     return folder
