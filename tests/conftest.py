@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from running import DEMO_MODEL, Running, build_demo
+
+from tests.running import DEMO_MODEL, Running, build_demo
 
 SCENES = 1_200
 

@@ -1,4 +1,4 @@
-"""The three services as a user runs them: gunicorn processes on free ports, over a catalogue made by the real pipeline."""
+"""The three services as a user runs them: gunicorn on free ports, over a catalogue made by the real pipeline."""
 
 from __future__ import annotations
 

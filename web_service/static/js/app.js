@@ -9,6 +9,8 @@ import { Session } from "./session.js";
 import { recentSearches, rememberSearch } from "./storage.js";
 import { fromAddress, toAddress } from "./url.js";
 
+const BURST_MS = 120;
+
 class App extends Emitter {
   catalogues = [];
   unavailable = {};
@@ -16,7 +18,8 @@ class App extends Emitter {
   session = null; // null on the first page
   busy = null; // "search", "refine" or "round" while an answer is awaited
   #action = new AbortController();
-  #save = debounce(() => this.#saveNow(), 300);
+  #save = debounce(() => this.#saveNow(), BURST_MS);
+  #saved = 0; // when the address last followed the labels
 
   constructor() {
     super();
@@ -141,7 +144,15 @@ class App extends Emitter {
       this.session = session;
     }
     this.emit("session");
+    const foreign = !recentSearches().some(({ key }) => key === session.key);
+    if (foreign && (session.rounds.length > 1 || session.round.changed)) this.emit("notice", { kind: "shared" });
     this.#show("search");
+  }
+
+  /** The address of what is shown, with the last label in it. */
+  get link() {
+    this.#saveNow();
+    return location.href;
   }
 
   /** The first page again. */
@@ -215,7 +226,9 @@ class App extends Emitter {
   #labelled(ids) {
     if (!ids.length) return;
     this.session.touched = true;
-    this.#save();
+    // At once, for a reload reads the address as it is; a burst (a key held down) is saved at its end.
+    if (performance.now() - this.#saved > BURST_MS) this.#saveNow();
+    else this.#save();
     this.emit("labels", ids);
   }
 
@@ -234,6 +247,7 @@ class App extends Emitter {
 
   #saveNow() {
     if (!this.session) return;
+    this.#saved = performance.now();
     const address = this.#address();
     history.replaceState(null, "", address);
     this.#remember(address);

@@ -48,7 +48,9 @@ export class Grid {
 
   /** Shows other hits, from `scroll` pixels on. */
   show(hits, scroll = 0) {
-    if (hits !== this.hits) {
+    const anew = hits !== this.hits;
+    const focused = this.root.contains(document.activeElement);
+    if (anew) {
       for (const off of this.#unsubscribe) off();
       this.#unsubscribe = hits ? [hits.on("loaded", () => this.refresh())] : [];
       this.hits = hits;
@@ -59,6 +61,8 @@ export class Grid {
       this.scroller.scrollTop = scroll;
     }
     this.#render();
+    // Who works by keyboard goes on in the new answer where it is looked at.
+    if (anew && focused && this.hits) this.focus(this.onScreen()[0] ?? 0);
   }
 
   /** Measures anew and keeps the first picture in sight where it was. */

@@ -13,7 +13,7 @@ export function startNotices(look) {
   $("#connection-now").addEventListener("click", () => connection.tryNow());
   $("#problem-close").addEventListener("click", () => drawProblem(null));
   app.on("problem", drawProblem);
-  app.on("notice", ({ before }) => drawResume(before));
+  app.on("notice", ({ kind, before }) => (kind === "resume" ? drawResume(before) : drawShared()));
   app.on("session", () => $("#resume").replaceChildren());
   app.on("answer", () => drawMisplaced(look));
   app.on("session", () => drawMisplaced(look));
@@ -53,6 +53,13 @@ function drawResume(before) {
       h("button", { type: "button", class: "button small quiet", onclick: () => (forgetSearch(before.key), drop()) }, "Start anew"),
     ),
   );
+}
+
+function drawShared() {
+  const bar = $("#resume");
+  const words = "Opened from a link, with its rounds and labels. What you change stays with you; share your own link to pass it on.";
+  const close = h("button", { type: "button", class: "button small quiet", onclick: () => bar.replaceChildren() }, "Good");
+  bar.replaceChildren(h("div", { class: "notice" }, h("span", {}, words), close));
 }
 
 /** A labelled image that the answer puts on the other side: the model disagrees, and says so. */

@@ -37,7 +37,7 @@ export function startView(grid, { choices, remember }) {
 
   const share = $("#share");
   share.addEventListener("click", async () => {
-    const words = (await copied(location.href)) ? "Link copied" : "Copy the address bar";
+    const words = (await copied(app.link)) ? "Link copied" : "Copy the address bar";
     $("#share-words").textContent = words;
     app.emit("say", `${words}.`);
     setTimeout(() => ($("#share-words").textContent = "Share"), 2000);

@@ -27,11 +27,18 @@ function draw() {
   if (app.session) return;
   document.title = "CLIP-Branches";
   drawRecent();
+  drawBroken();
   if (!app.catalogue || drawn === app.catalogue.name) return;
   drawn = app.catalogue.name;
   drawExamples(app.catalogue);
   drawMosaic(app.catalogue);
   $("#welcome-size").textContent = `${count(app.catalogue.size)} pictures`;
+}
+
+function drawBroken() {
+  const reasons = Object.entries(app.unavailable).map(([name, reason]) => `The catalogue “${name}” cannot be served: ${reason}`);
+  $("#broken").hidden = !reasons.length;
+  $("#broken").textContent = reasons.join(" ");
 }
 
 function drawRecent() {

@@ -1,0 +1,82 @@
+"""A real Chromium before the real services, and a person who uses the page."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Playwright
+
+from tests.browser.person import PHONE, Meet, Person
+from tests.running import Running
+
+_ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+_NAMES = ("chromium", "chromium-browser", "google-chrome")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    here = Path(__file__).parent
+    for item in items:
+        if here in item.path.parents:
+            item.add_marker(pytest.mark.browser)
+
+
+def _chromium(playwright: Playwright) -> str | None:
+    """Path of a Chromium: the one that is named, the system's, or Playwright's own."""
+    candidates = [os.environ.get("CHROMIUM_PATH"), *(shutil.which(name) for name in _NAMES)]
+    candidates.append(playwright.chromium.executable_path)
+    return next((path for path in candidates if path and Path(path).exists()), None)
+
+
+@pytest.fixture(scope="session")
+def browser_type_launch_args(playwright: Playwright) -> dict[str, Any]:
+    path = _chromium(playwright)
+    if path is None:
+        pytest.skip("no Chromium: set CHROMIUM_PATH, install the system's package, or `playwright install chromium`")
+    return {"executable_path": path, "args": _ARGUMENTS}
+
+
+@pytest.fixture
+def meet(browser: Browser, services: Running) -> Iterator[Meet]:
+    """``meet(...)``: a person with a browser of their own; options are those of ``browser.new_context``.
+
+    At the end of the test nobody's page may have logged an error or asked anything of another origin.
+    """
+    people: list[Person] = []
+    contexts: list[BrowserContext] = []
+
+    def _meet(*, url: str = services.url, **options: Any) -> Person:
+        context = browser.new_context(**{"viewport": {"width": 1440, "height": 900}, **options})
+        contexts.append(context)
+        people.append(Person(context.new_page(), url))
+        return people[-1]
+
+    yield _meet
+    for person in people:
+        person.has_seen_no_fault()
+    for context in contexts:
+        context.close()
+
+
+@pytest.fixture
+def person(meet: Meet) -> Person:
+    """Somebody at a desk."""
+    return meet()
+
+
+@pytest.fixture
+def phone(meet: Meet) -> Person:
+    """Somebody with a phone."""
+    return meet(**PHONE)

@@ -1,0 +1,121 @@
+"""The address bar and this device's memory: reload, shared links, back and forward, a closed tab."""
+
+from __future__ import annotations
+
+import re
+
+from playwright.sync_api import expect
+
+from tests.browser.person import Meet, Person
+
+
+def worked(person: Person) -> Person:
+    """Two rounds and a label not refined yet."""
+    person.visit(q="a green tree")
+    person.sees_pictures()
+    person.mark_right(0, 1)
+    person.mark_wrong(8)
+    person.refine()
+    person.mark_right(3)
+    person.refine()
+    person.mark_wrong(5)
+    return person
+
+
+def seen(person: Person) -> tuple[object, ...]:
+    person.sees_pictures()
+    current = person.page.locator(".round[aria-current]").get_attribute("data-round")
+    sides = (person.tray_ids("rights"), person.tray_ids("wrongs"))
+    return person.total, person.labels, sides, current, person.round_totals(), [person.id_of(i) for i in range(8)]
+
+
+def test_a_reload_shows_the_same(person: Person) -> None:
+    before = seen(worked(person))
+    person.page.wait_for_timeout(500)  # the address follows the last label with a short delay
+    person.page.reload()
+    assert seen(person) == before
+
+
+def test_a_reload_right_after_a_click_keeps_the_label(person: Person) -> None:
+    person.visit(q="a green tree")
+    person.sees_pictures()
+    person.mark_right(2)
+    person.page.reload()
+    person.sees_pictures()
+    assert person.labels == (1, 0)
+
+
+def test_a_shared_link_shows_the_same_to_somebody_else(person: Person, meet: Meet) -> None:
+    before = seen(worked(person))
+    person.page.wait_for_timeout(500)
+    friend = meet()
+    friend.open(person.page.url)
+    assert seen(friend) == before
+
+
+def test_a_link_to_an_older_round_and_its_changes(person: Person, meet: Meet) -> None:
+    worked(person)
+    person.go_to_round(1)
+    person.page.click("#tab-out")
+    friend = meet()
+    friend.open(person.page.url)
+    expect(friend.page.locator("#tab-out")).to_have_attribute("aria-selected", "true")
+    expect(friend.page.locator(".round[data-round='1']")).to_have_attribute("aria-current", "step")
+    expect(friend.page.locator(".round")).to_have_count(3)
+
+
+def test_back_and_forward_go_through_rounds_and_searches(person: Person) -> None:
+    person.visit()
+    person.search("a green tree")
+    person.mark_right(0, 1)
+    person.refine()
+    refined = person.total
+    person.page.go_back()
+    expect(person.page.locator(".round[data-round='0']")).to_have_attribute("aria-current", "step")
+    expect(person.page.locator(".round")).to_have_count(2)  # the newer round is not forgotten
+    person.page.go_forward()
+    expect(person.page.locator(".round[data-round='1']")).to_have_attribute("aria-current", "step")
+    assert person.total == refined
+    person.search("a blue car")
+    person.page.go_back()
+    expect(person.page.locator("#query")).to_have_value("a green tree")
+    person.sees_pictures()
+    assert person.total == refined
+    person.page.go_back()
+    person.page.go_back()
+    expect(person.page.locator("#welcome")).to_be_visible()
+
+
+def test_a_closed_tab_loses_nothing(person: Person) -> None:
+    before = seen(worked(person))
+    context = person.page.context
+    person.page.wait_for_timeout(500)
+    person.page.close()
+    again = Person(context.new_page(), person.url)
+    again.visit()
+    expect(again.page.locator("#recent .recent")).to_contain_text("a green tree")
+    again.page.click("#recent .recent")
+    assert seen(again) == before
+    # The same words typed again offer the labels, and do not force them.
+    again.visit()
+    again.search("a green tree")
+    assert again.labels == (0, 0)
+    expect(again.page.locator("#resume")).to_contain_text("You marked 5 pictures for this search")
+    again.page.click("#resume a")
+    assert seen(again) == before
+    again.has_seen_no_fault()
+
+
+def test_labels_and_query_are_written_compactly(person: Person) -> None:
+    worked(person)
+    person.page.wait_for_timeout(500)
+    assert re.search(
+        r"\?catalogue=demo&q=a\+green\+tree#r=0AP[0-9a-z.]+N[0-9a-z]+_1AP[0-9a-z]+&d=N[0-9a-z]+$", person.page.url
+    )
+
+
+def test_a_mangled_address_is_read_as_far_as_it_makes_sense(person: Person) -> None:
+    person.open(f"{person.url}/?catalogue=demo&q=a+green+tree&image=x&model=magic#r=9AP1_zz&at=77&d=Q!&tab=none")
+    person.sees_pictures()
+    assert person.labels == (0, 0)
+    expect(person.page.locator(".round")).to_have_count(1)

@@ -1,0 +1,98 @@
+"""A service dies in the middle: the page says so, keeps everything, and goes on by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.person import CELL, Meet, Person
+from tests.running import Running
+
+_RECOVERY_MS = 90_000  # a restarted service opens its catalogues and compiles nothing, but on a busy machine
+
+
+@pytest.fixture
+def fragile(demo_data: Path) -> Iterator[Running]:
+    """Services of this test's own, so that killing them disturbs nobody."""
+    running = Running(demo_data)
+    running.start()
+    try:
+        running.wait_until_ready()
+        yield running
+    finally:
+        running.stop()
+
+
+@pytest.fixture
+def watcher(meet: Meet, fragile: Running) -> Person:
+    person = meet(url=fragile.url)
+    person.expects_failures = True
+    person.visit(q="a red boat")
+    person.sees_pictures()
+    return person
+
+
+def test_search_killed_in_the_middle_of_the_work(watcher: Person, fragile: Running) -> None:
+    bar = watcher.page.locator("#connection")
+    watcher.mark_right(0, 1, 2)
+    watcher.mark_wrong(9)
+    labelled = watcher.tray_ids("rights"), watcher.tray_ids("wrongs")
+    fragile.kill("search")
+
+    watcher.page.click("#refine")
+    expect(bar).to_be_visible()
+    expect(bar).to_contain_text("The search service does not answer")
+    expect(bar).to_contain_text("Your labels are kept")
+    # The grid and the labels stay, and labelling goes on.
+    expect(watcher.page.locator(f"{CELL}[data-image=there]").first).to_be_visible()
+    assert watcher.labels == (3, 1)
+    watcher.mark_right(4)
+    assert watcher.labels == (4, 1)
+
+    fragile.start("search")
+    # Refine is still wanted: it happens without another click.
+    expect(watcher.page.locator(".round")).to_have_count(2, timeout=_RECOVERY_MS)
+    expect(bar).to_be_hidden()
+    watcher.waits()
+    answer = watcher.ask(
+        text="a red boat", limit=120, model="auto", positive=sorted(labelled[0]), negative=sorted(labelled[1])
+    )
+    assert watcher.total == answer["total"]
+    assert watcher.labels == (4, 1)  # the label given while waiting is there, not refined yet
+    # Pages of answers given before the crash are still to be had.
+    watcher.go_to_round(0)
+    watcher.scrolls_to_the_end()
+    watcher.id_of(watcher.total - 1)
+
+
+def test_a_reload_while_the_search_is_away_keeps_the_labels(watcher: Person, fragile: Running) -> None:
+    watcher.mark_right(0, 1)
+    watcher.page.wait_for_timeout(500)
+    fragile.kill("search")
+    watcher.page.reload()
+    expect(watcher.page.locator("#connection")).to_be_visible()
+    fragile.start("search")
+    expect(watcher.page.locator(CELL).first).to_be_visible(timeout=_RECOVERY_MS)
+    expect(watcher.page.locator("#connection")).to_be_hidden()
+    assert watcher.labels == (2, 0)
+
+
+def test_an_idle_page_notices_and_recovers(watcher: Person, fragile: Running) -> None:
+    fragile.kill("search")
+    expect(watcher.page.locator("#connection")).to_be_visible(timeout=20_000)
+    fragile.start("search")
+    expect(watcher.page.locator("#connection")).to_be_hidden(timeout=_RECOVERY_MS)
+    watcher.search("a blue car")
+
+
+def test_pictures_come_back_with_the_data_service(watcher: Person, fragile: Running) -> None:
+    fragile.kill("data")
+    watcher.scrolls_to_the_end()
+    expect(watcher.page.locator(f"{CELL}[data-image=missing]").first).to_be_visible()
+    expect(watcher.page.locator("#connection")).to_contain_text("The data service does not answer")
+    fragile.start("data")
+    expect(watcher.page.locator("#connection")).to_be_hidden(timeout=_RECOVERY_MS)
+    expect(watcher.page.locator(f"{CELL}[data-image=missing]")).to_have_count(0)

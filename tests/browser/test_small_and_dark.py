@@ -1,0 +1,114 @@
+"""Phone, tablet and desk; light and dark; fingers; reduced motion."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.person import PHONE, Meet, Person
+
+
+def test_taps_on_a_phone(phone: Person) -> None:
+    phone.visit(q="a red boat")
+    phone.sees_pictures()
+    phone.cell(0).tap()
+    expect(phone.cell(0)).to_have_attribute("data-state", "right")
+    phone.cell(1).tap()
+    phone.cell(1).tap()
+    expect(phone.cell(1)).to_have_attribute("data-state", "wrong")
+    phone.page.click("#undo")  # one gesture, one step
+    expect(phone.cell(1)).to_have_attribute("data-state", "none")
+    phone.page.wait_for_timeout(400)
+    phone.cell(0).tap()
+    expect(phone.cell(0)).to_have_attribute("data-state", "none")
+
+
+def test_a_long_press_looks_closer(phone: Person) -> None:
+    phone.visit(q="a red boat")
+    phone.sees_pictures()
+    box = phone.cell(2).bounding_box()
+    assert box is not None
+    finger = [{"x": box["x"] + box["width"] / 2, "y": box["y"] + box["height"] / 2}]
+    client = phone.page.context.new_cdp_session(phone.page)
+    client.send("Input.dispatchTouchEvent", {"type": "touchStart", "touchPoints": finger})
+    expect(phone.page.locator("#lens")).to_be_visible()
+    client.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+    assert phone.labels == (0, 0)
+    phone.page.click("#lens-labels [data-label=p]")
+    phone.page.click("#lens-close")
+    expect(phone.cell(2)).to_have_attribute("data-state", "right")
+
+
+def test_a_phone_shows_two_columns_and_a_sheet(phone: Person) -> None:
+    phone.visit(q="a red boat")
+    phone.sees_pictures()
+    expect(phone.page.locator("#grid")).to_have_attribute("aria-colcount", "2")
+    phone.cell(0).tap()
+    phone.page.tap("#refine")
+    expect(phone.page.locator(".round")).to_have_count(2)
+    phone.waits()
+    thumb = phone.page.locator("#rights .thumb").first
+    expect(thumb).to_be_hidden()
+    phone.page.tap("#tray-handle")
+    expect(thumb).to_be_visible()
+    thumb.tap()
+    assert phone.labels == (0, 0)
+    phone.page.tap("#tray-handle")
+    phone.page.tap("#panel-button")
+    expect(phone.page.locator("#boxes .box").first).to_be_visible()
+    phone.width_is_kept()
+
+
+@pytest.mark.parametrize("width", [360, 390, 820, 1440, 2200])
+def test_nothing_is_wider_than_the_screen(meet: Meet, width: int) -> None:
+    person = meet(viewport={"width": width, "height": 900})
+    person.visit()
+    person.width_is_kept()
+    person.search("a red boat")
+    person.mark_right(0)
+    person.mark_wrong(1)
+    person.refine()
+    person.width_is_kept()
+    box = person.page.locator("#refine").bounding_box()
+    assert box is not None
+    assert box["x"] + box["width"] <= width
+
+
+def test_targets_are_large_enough(meet: Meet) -> None:
+    for options in (PHONE, {}):
+        person = meet(**options)
+        person.visit(q="a red boat")
+        person.sees_pictures()
+        small = person.page.evaluate(
+            """() => [...document.querySelectorAll("button, select, input:not([type=file]), a, summary")]
+              .filter((element) => element.checkVisibility({ visibilityProperty: true }))
+              .filter((element) => !element.closest(".unseen, .skip"))
+              .map((element) => [element.id || element.className, element.getBoundingClientRect()])
+              .filter(([, box]) => box.width > 1 && (box.width < 24 || box.height < 24))
+              .map(([name, box]) => `${name} ${box.width}x${box.height}`)"""
+        )
+        assert [name for name in small if name != "query"] == []
+
+
+def test_dark_follows_the_system_and_the_switch(meet: Meet) -> None:
+    person = meet(color_scheme="dark")
+    person.visit()
+    ground = "() => getComputedStyle(document.body).backgroundColor"
+    dark = person.page.evaluate(ground)
+    person.page.click("#theme")
+    light = person.page.evaluate(ground)
+    assert (dark, light) == ("rgb(20, 21, 23)", "rgb(255, 255, 255)")
+    person.page.reload()
+    assert person.page.evaluate(ground) == light
+    expect(person.page.locator("#theme")).to_have_attribute("aria-label", re.compile("dark"))
+
+
+def test_reduced_motion_is_respected(meet: Meet) -> None:
+    person = meet(reduced_motion="reduce")
+    person.visit(q="a red boat")
+    person.sees_pictures()
+    moving = "() => document.getAnimations().length"
+    assert person.page.evaluate(moving) == 0
+    expect(person.cell(0).locator("img")).to_have_css("transition-duration", re.compile("^0s"))
