@@ -11,8 +11,8 @@ from preprocessing.scenes.scene import Scene
 
 # Longer side of one main object by count, small and large.
 _MAIN_SIZES: dict[str, tuple[float, ...]] = {
-    "small": (40.0, 36.0, 32.0, 30.0, 29.0),
-    "large": (66.0, 49.0, 43.0, 39.0, 36.0),
+    "small": (46.0, 41.0, 37.0, 34.0, 31.0),
+    "large": (70.0, 54.0, 47.0, 42.0, 38.0),
 }
 # Offsets within a group, in object sizes: the last rows stand in front.
 _FORMATIONS: tuple[tuple[tuple[float, float], ...], ...] = (
@@ -50,8 +50,8 @@ def place(scene: Scene, rng: np.random.Generator) -> list[Placed]:
     main = _main_group(scene, rng)
     placed = list(main)
     for kind, color, low, high in (
-        (scene.second_kind, scene.second_color, 31.0, 37.0),
-        (scene.third_kind, scene.third_color, 28.0, 31.0),
+        (scene.second_kind, scene.second_color, 35.0, 42.0),
+        (scene.third_kind, scene.third_color, 31.0, 34.0),
     ):
         if kind is not None and color is not None:
             placed.append(_beside(kind, color, float(rng.uniform(low, high)), placed, rng))

@@ -26,10 +26,10 @@ def grain(seed: int, side: int = SIDE) -> npt.NDArray[np.float32]:
 
 @lru_cache(maxsize=4)
 def displacement(variant: int) -> npt.NDArray[np.intp]:
-    """Flat source positions (side * side) that make edges waver by up to three pixels."""
+    """Flat source positions (side * side) that make edges waver by about two pixels."""
     y, x = np.mgrid[0:SIDE, 0:SIDE]
-    dx = 1.5 * cloudy(100 + variant, 8) + 1.3 * cloudy(110 + variant, 4)
-    dy = 1.5 * cloudy(120 + variant, 8) + 1.3 * cloudy(130 + variant, 4)
+    dx = 1.1 * cloudy(100 + variant, 8) + 0.7 * cloudy(110 + variant, 4)
+    dy = 1.1 * cloudy(120 + variant, 8) + 0.7 * cloudy(130 + variant, 4)
     rows = np.rint(y + dy).clip(0, SIDE - 1).astype(np.intp)
     columns = np.rint(x + dx).clip(0, SIDE - 1).astype(np.intp)
     return (rows * SIDE + columns).ravel()

@@ -10,8 +10,8 @@ from PIL import Image, ImageDraw
 from preprocessing.scenes.noise import SIDE
 
 # Factors on red, green and blue: for the backdrop and, milder, for objects, whose colour must stay recognisable.
-_BACKDROP_LIGHT = {"sunset": (1.12, 0.82, 0.6), "moonlight": (0.4, 0.5, 0.8)}
-_OBJECT_LIGHT = {"sunset": (1.06, 0.92, 0.78), "moonlight": (0.72, 0.77, 0.96)}
+_BACKDROP_LIGHT = {"sunset": (1.12, 0.82, 0.6), "moonlight": (0.56, 0.64, 0.92)}
+_OBJECT_LIGHT = {"sunset": (1.06, 0.92, 0.78), "moonlight": (0.84, 0.88, 1.0)}
 _GLOW = {"sunset": (255, 150, 60), "moonlight": (206, 222, 255)}
 
 

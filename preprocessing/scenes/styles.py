@@ -59,7 +59,7 @@ def _watercolour(picture: Image.Image, variant: int) -> Image.Image:
     values = pixels.astype(np.float32)
     rim = np.abs(values - blurred).max(axis=2, keepdims=True)
     values = values - 0.42 * np.minimum(rim, 60.0)
-    return _image(255.0 - (255.0 - values * 1.0) * (2.0 - _pigment(variant)) * 1.0 + 4.0)
+    return _image(255.0 - (255.0 - values) * (2.0 - _pigment(variant)) + 4.0)
 
 
 @lru_cache(maxsize=1)
@@ -73,8 +73,8 @@ def _bayer() -> npt.NDArray[np.float32]:
 def _pixel(picture: Image.Image) -> Image.Image:
     cells = SIDE // PIXEL_BLOCK + 1
     small = np.asarray(picture.resize((cells, cells), Image.Resampling.BOX)).astype(np.float32)
-    step = 255.0 / 5.0
-    levels = np.floor(small / step + 0.5 + 0.7 * _bayer()).clip(0, 5) * step
+    step = 255.0 / 8.0
+    levels = np.floor(small / step + 0.5 + 0.8 * _bayer()).clip(0, 8) * step
     large = np.repeat(np.repeat(levels.astype(np.uint8), PIXEL_BLOCK, axis=0), PIXEL_BLOCK, axis=1)
     return Image.fromarray(large[:SIDE, :SIDE])
 
