@@ -119,3 +119,21 @@ def test_a_mangled_address_is_read_as_far_as_it_makes_sense(person: Person) -> N
     person.sees_pictures()
     assert person.labels == (0, 0)
     expect(person.page.locator(".round")).to_have_count(1)
+
+
+def test_somebody_elses_labels_never_replace_mine(person: Person, meet: Meet) -> None:
+    worked(person)
+    friend = meet()
+    friend.visit(q="a green tree")
+    friend.sees_pictures()
+    friend.mark_right(6)
+    mine = friend.tray_ids("rights")
+    friend.open(person.page.url)
+    friend.sees_pictures()
+    expect(friend.page.locator("#resume")).to_contain_text("Opened from a link")
+    friend.mark_right(9)
+    friend.visit()
+    expect(friend.page.locator("#recent .recent")).to_have_count(2)
+    friend.page.locator("#recent .recent").nth(1).click()
+    friend.sees_pictures()
+    assert friend.tray_ids("rights") == mine

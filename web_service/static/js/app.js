@@ -50,8 +50,8 @@ class App extends Emitter {
       this.#navigated({ push: true });
       this.emit("session");
       this.emit("answer");
-      const before = recentSearches().find(({ key }) => key === session.key);
-      if (before && before.right + before.wrong > 0) this.emit("notice", { kind: "resume", before });
+      const before = recentSearches().find(({ key, right, wrong }) => key === session.key && right + wrong > 0);
+      if (before) this.emit("notice", { kind: "resume", before });
     });
   }
 
@@ -144,8 +144,9 @@ class App extends Emitter {
       this.session = session;
     }
     this.emit("session");
-    const foreign = !recentSearches().some(({ key }) => key === session.key);
-    if (foreign && (session.rounds.length > 1 || session.round.changed)) this.emit("notice", { kind: "shared" });
+    const known = recentSearches().find(({ address }) => address === toAddress(session));
+    if (known) session.work = known.work;
+    else if (session.rounds.length > 1 || session.round.changed) this.emit("notice", { kind: "shared" });
     this.#show("search");
   }
 
@@ -232,13 +233,8 @@ class App extends Emitter {
     this.emit("labels", ids);
   }
 
-  #address() {
-    const { catalogue, query, model, rounds, at, tab } = this.session;
-    return toAddress({ catalogue, query, model, rounds, at, tab });
-  }
-
   #navigated({ push = false } = {}) {
-    const address = this.#address();
+    const address = toAddress(this.session);
     if (push && address !== location.pathname + location.search + location.hash) history.pushState(null, "", address);
     else history.replaceState(null, "", address);
     document.title = `${this.session.query.text || this.session.words} · CLIP-Branches`;
@@ -248,19 +244,17 @@ class App extends Emitter {
   #saveNow() {
     if (!this.session) return;
     this.#saved = performance.now();
-    const address = this.#address();
+    const address = toAddress(this.session);
     history.replaceState(null, "", address);
     this.#remember(address);
   }
 
   #remember(address) {
-    const { key, words, catalogue, rounds } = this.session;
-    const [right, wrong] = [this.round.ids(RIGHT).length, this.round.ids(WRONG).length];
-    // A search begun anew must not wipe out the labels given for it before.
-    const before = recentSearches().find((entry) => entry.key === key);
-    const untouched = !this.session.touched && right + wrong + rounds.length === 1;
-    if (untouched && before && before.right + before.wrong > 0) return;
-    rememberSearch({ key, address, words, catalogue, right, wrong, rounds: rounds.length - 1 });
+    const { work, key, words, catalogue, rounds, touched } = this.session;
+    const newest = rounds.at(-1);
+    const [right, wrong] = [newest.ids(RIGHT).length, newest.ids(WRONG).length];
+    if (right + wrong + rounds.length === 1 && !touched) return; // nothing that could be lost
+    rememberSearch({ work, key, address, words, catalogue, right, wrong, rounds: rounds.length - 1 });
   }
 }
 

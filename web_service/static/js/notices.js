@@ -4,7 +4,6 @@ import { app } from "./app.js";
 import { connection } from "./connection.js";
 import { $, h } from "./dom.js";
 import { ago, count, pictures } from "./format.js";
-import { forgetSearch } from "./storage.js";
 
 export function startNotices(look) {
   connection.on("change", drawConnection);
@@ -50,7 +49,7 @@ function drawResume(before) {
       { class: "notice" },
       h("span", {}, `You marked ${pictures(before.right + before.wrong)} for this search ${ago(before.time)}.`),
       h("a", { class: "button small", href: before.address, onclick: (event) => (event.preventDefault(), app.follow(before.address)) }, "Go on from there"),
-      h("button", { type: "button", class: "button small quiet", onclick: () => (forgetSearch(before.key), drop()) }, "Start anew"),
+      h("button", { type: "button", class: "button small quiet", onclick: drop }, "Start anew"),
     ),
   );
 }

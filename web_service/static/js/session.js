@@ -16,6 +16,9 @@ export class Session {
     this.at = 0;
     this.model = "auto";
     this.tab = "answer";
+    this.touched = false; // a label was given or taken back here
+    // The same query may be worked on more than once, by others too: each work is remembered by itself.
+    this.work = Date.now().toString(36);
   }
 
   /** The session that an address describes (see url.js). */

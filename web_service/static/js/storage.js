@@ -4,7 +4,7 @@
 const RECENT = "clip-branches.recent";
 const UPLOADS = "clip-branches.uploads";
 const VIEW = "clip-branches.view";
-const KEPT_SEARCHES = 12;
+const KEPT_SEARCHES = 24;
 const KEPT_UPLOADS = 4;
 
 function read(key, otherwise) {
@@ -24,16 +24,12 @@ function write(key, value) {
   }
 }
 
-/** Searches of this device, newest first: {key, address, words, catalogue, right, wrong, rounds, time}. */
-export const recentSearches = () => read(RECENT, []).filter((entry) => entry?.key && entry.address);
+/** Labelled searches, newest first: {work, key, address, words, catalogue, right, wrong, rounds, time}. */
+export const recentSearches = () => read(RECENT, []).filter((entry) => entry?.work && entry.key && entry.address);
 
 export function rememberSearch(entry) {
-  const others = recentSearches().filter(({ key }) => key !== entry.key);
+  const others = recentSearches().filter(({ work }) => work !== entry.work);
   write(RECENT, [{ ...entry, time: Date.now() }, ...others].slice(0, KEPT_SEARCHES));
-}
-
-export function forgetSearch(key) {
-  write(RECENT, recentSearches().filter((entry) => entry.key !== key));
 }
 
 /** Keeps an uploaded query image (base64) under its key, so that a reload can ask the same again. */
