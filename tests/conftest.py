@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.many import build_many
 from tests.running import DEMO_MODEL, Running, build_demo
 
 SCENES = 1_200
@@ -14,11 +15,12 @@ SCENES = 1_200
 
 @pytest.fixture(scope="session")
 def demo_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A data folder with a catalogue "demo", made once by the pipeline with the demo model."""
+    """A data folder with "demo", made once by the pipeline with the demo model, and "many": 100,000 images."""
     if not DEMO_MODEL.exists():
         pytest.skip("the demo model is not there (assets/models/demo)")
     folder = tmp_path_factory.mktemp("data")
     build_demo(folder, count=SCENES)
+    build_many(folder, folder / "catalogues" / "demo")
     return folder
 
 

@@ -78,6 +78,7 @@ function drawAnswer() {
     return;
   }
   const fresh = hits !== grid.hits;
+  if (fresh) hits.on("failed", (error) => app.emit("problem", error.message));
   grid.show(hits, round.scroll[tab] ?? 0);
   shown = { session, round, tab };
   grid.refresh();

@@ -57,7 +57,7 @@ function drawResume(before) {
 function drawShared() {
   const bar = $("#resume");
   const words = "Opened from a link, with its rounds and labels. What you change stays with you; share your own link to pass it on.";
-  const close = h("button", { type: "button", class: "button small quiet", onclick: () => bar.replaceChildren() }, "Good");
+  const close = h("button", { type: "button", class: "button small quiet", onclick: () => bar.replaceChildren() }, "OK");
   bar.replaceChildren(h("div", { class: "notice" }, h("span", {}, words), close));
 }
 
