@@ -24,13 +24,21 @@ class RequestModel(BaseModel):
 class SearchRequest(RequestModel):
     """One round of a search: a query, and the labels given so far."""
 
-    text: Text | None = Field(None, description="What to look for, in words.")
+    text: Text | None = Field(
+        None, description="What to look for, in words; white space and control characters are collapsed."
+    )
     image: str | None = Field(None, description="An example image: base64 of its file bytes.")
     image_id: Id | None = Field(None, description="An example image: the id of a catalogue item.")
     without: list[Text] = Field([], max_length=20, description="What the results should not show.")
-    positive: list[Id] = Field([], max_length=MAX_LABELS, description="Ids labelled right.")
-    negative: list[Id] = Field([], max_length=MAX_LABELS, description="Ids labelled wrong.")
-    model: ModelName = Field("auto", description="How to answer; 'auto' is text until there are labels.")
+    positive: list[Id] = Field(
+        [], max_length=MAX_LABELS, description="Ids labelled right, in any order; one given twice counts once."
+    )
+    negative: list[Id] = Field([], max_length=MAX_LABELS, description="Ids labelled wrong, likewise.")
+    model: ModelName = Field(
+        "auto",
+        description="How to answer. Without labels every model is 'text': the whole catalogue, nearest first. "
+        "With labels 'text' ignores them, and 'auto' picks the model.",
+    )
     seed: Annotated[int, Field(ge=0, le=2**31 - 1, strict=True)] = Field(
         0, description="Seed of the model's randomness."
     )
@@ -56,6 +64,13 @@ class BoxSummary(BaseModel):
     sql: str = Field(description="The box as a WHERE condition over columns f0 to f31.")
 
 
+class Misplaced(BaseModel):
+    """A labelled image on the wrong side of an answer: a positive outside of it, or a negative inside."""
+
+    id: int
+    label: Literal["positive", "negative"]
+
+
 class SearchResponse(BaseModel):
     result_set: str = Field(description="Digest of (generation, request): the same request gives the same id.")
     catalogue: str
@@ -68,7 +83,10 @@ class SearchResponse(BaseModel):
     boxes_decide: bool = Field(
         False, description="True: the answer is the union of the boxes' votes. False: the boxes only describe it."
     )
-    timings_ms: dict[str, float]
+    misplaced: list[Misplaced] = Field([], description="Labelled images that the model puts on the other side.")
+    timings_ms: dict[str, float] = Field(
+        description="encode, train, query, rank, explain, store and total; one that was not needed is 0."
+    )
 
 
 class ResultPage(BaseModel):

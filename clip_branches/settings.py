@@ -59,19 +59,32 @@ class ServiceSettings(BaseModel):
             raise ConfigurationError(_explain(error, cls, path)) from error
 
 
-class SearchSettings(ServiceSettings):
+class CatalogueSettings(ServiceSettings):
+    """What a service that serves catalogues can be told."""
+
+    catalogue_check_s: float = Field(
+        2.0, ge=0.05, le=3_600, description="Seconds between looks for new, changed or removed catalogues."
+    )
+
+
+class SearchSettings(CatalogueSettings):
     service: ClassVar[str] = "search"
 
     port: int = Field(5000, ge=0, le=65_535)
+    threads: int = Field(32, ge=1, le=256, description="Request threads of one worker process.")
     torch_threads: int = Field(1, ge=1, le=256, description="Threads of one text or image encoding.")
     unlabelled: int = Field(1_000, ge=0, le=100_000, description="Random unlabelled images in a training set.")
     answers_in_memory: int = Field(64, ge=1, le=100_000, description="Answer sets kept in memory.")
+    answers_disk_mb: int = Field(
+        2_048, ge=0, le=10**9, description="Megabytes of answers kept on disk; the oldest go first. Requests stay."
+    )
 
 
-class DataSettings(ServiceSettings):
+class DataSettings(CatalogueSettings):
     service: ClassVar[str] = "data"
 
     port: int = Field(5001, ge=0, le=65_535)
+    threads: int = Field(16, ge=1, le=256, description="Request threads of one worker process.")
     thumbnail_quality: int = Field(85, ge=30, le=100)
 
 
@@ -102,5 +115,7 @@ def _explain(error: ValidationError, settings: type[ServiceSettings], path: Path
             known = ", ".join(sorted(settings.model_fields))
             lines.append(f"{path}: unknown key {key!r}. Known keys: {known}.")
         else:
-            lines.append(f"Setting {key!r} of the {settings.service} service: {detail['msg']}, got {detail['input']!r}.")
+            lines.append(
+                f"Setting {key!r} of the {settings.service} service: {detail['msg']}, got {detail['input']!r}."
+            )
     return " ".join(lines)

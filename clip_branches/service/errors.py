@@ -24,6 +24,7 @@ _STATUS: tuple[tuple[type[errors.ClipBranchesError], int], ...] = (
     (errors.DamagedFile, 503),
     (errors.ServiceUnavailable, 503),
     (errors.ConfigurationError, 503),
+    (errors.StorageError, 503),
 )
 _HTTP_CODES = {
     400: "bad_request",
@@ -75,7 +76,10 @@ def _on_project_error(error: errors.ClipBranchesError) -> Response:
     status = status_of(error)
     if status >= 500:
         _log.warning("request refused", extra={"code": error.code, "reason": error.message})
-    return error_response(status, error.code, error.message, error.field)
+    response = error_response(status, error.code, error.message, error.field)
+    if isinstance(error, errors.ServiceUnavailable):
+        response.headers["Retry-After"] = "1"
+    return response
 
 
 def _on_http_error(error: HTTPException) -> Response | HTTPException:

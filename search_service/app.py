@@ -1,0 +1,96 @@
+"""The search service: a query in words, an example image or labels in, the complete answer out, page by page."""
+
+from __future__ import annotations
+
+from flask import Response
+from flask_openapi3.models.tag import Tag
+from flask_openapi3.openapi import OpenAPI
+from pydantic import BaseModel, ConfigDict, Field
+
+from clip_branches.schemas import (
+    MAX_PAGE,
+    CataloguesResponse,
+    ChangesResponse,
+    RequestModel,
+    ResultPage,
+    SearchRequest,
+    SearchResponse,
+)
+from clip_branches.service import create_base_app, json_response
+from clip_branches.settings import SearchSettings
+from search_service.state import SearchState
+
+# An image of 20 MiB is 26.7 MiB in base64; the rest is room for labels.
+MAX_BODY = 28 * 1024 * 1024
+_DESCRIPTION = (
+    "Answers a query with the whole catalogue, nearest first, and labels with every image that a model trained on them "
+    "accepts, best first. An answer is a result set: its pages never change."
+)
+
+
+class CataloguePath(BaseModel):
+    name: str = Field(description="Name of a catalogue.")
+
+
+class ResultPath(CataloguePath):
+    result_set: str = Field(description="The 'result_set' of a search answer.")
+
+
+class PageQuery(RequestModel):
+    """Which part of an answer to give."""
+
+    offset: int = Field(0, ge=0, le=2**53, description="Hits to skip.")
+    limit: int = Field(60, ge=1, le=MAX_PAGE, description="Most hits to give.")
+
+
+class ChangesQuery(PageQuery):
+    """Which earlier answer to compare with, and which part of each side to give."""
+
+    model_config = ConfigDict(extra="forbid")
+    since: str = Field(description="The 'result_set' of the earlier answer.")
+
+
+def create_app(settings: SearchSettings | None = None) -> OpenAPI:
+    """The app, from ``settings`` or else from assets/search/config.json and the environment.
+
+    Catalogues, models and kernels load in the background: the process answers at once, /readyz says when it can serve.
+    ``app.extensions["search"]`` is its :class:`SearchState`.
+    """
+    settings = settings if settings is not None else SearchSettings.load()
+    state = SearchState(settings)
+    app = create_base_app(
+        __name__,
+        settings,
+        title="CLIP-Branches search",
+        description=_DESCRIPTION,
+        readiness=state.problems,
+        max_body=MAX_BODY,
+    )
+    app.extensions["search"] = state
+    _register_routes(app, state)
+    state.start()
+    return app
+
+
+def _register_routes(app: OpenAPI, state: SearchState) -> None:
+    tags = [Tag(name="search")]
+
+    @app.get("/v1/catalogues", tags=tags, responses={200: CataloguesResponse})
+    def catalogues() -> Response:
+        """The catalogues that can be searched, and why others cannot."""
+        return json_response(state.catalogues())
+
+    @app.post("/v1/catalogues/<name>/search", tags=tags, responses={200: SearchResponse})
+    def search(path: CataloguePath, body: SearchRequest) -> Response:
+        """One round of a search: a query and the labels so far in, the first page of the whole answer out."""
+        return json_response(state.searcher.search(path.name, body))
+
+    @app.get("/v1/catalogues/<name>/results/<result_set>", tags=tags, responses={200: ResultPage})
+    def results(path: ResultPath, query: PageQuery) -> Response:
+        """A page of an answer; pages never change, and together they are the whole answer."""
+        return json_response(state.searcher.page(path.name, path.result_set, query.offset, query.limit))
+
+    @app.get("/v1/catalogues/<name>/results/<result_set>/changes", tags=tags, responses={200: ChangesResponse})
+    def changes(path: ResultPath, query: ChangesQuery) -> Response:
+        """What an answer gained and lost against an earlier one, a page of each."""
+        return json_response(state.searcher.changes(path.name, path.result_set, query.since, query.offset, query.limit))

@@ -1,0 +1,35 @@
+"""How much a process takes on: a few searches compute at once, a bounded number wait, some threads stay free."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from clip_branches.errors import ServiceUnavailable
+
+
+class Gate:
+    """Keeps request threads free for /livez and for pages of known answers, however many searches come in."""
+
+    def __init__(self, threads: int) -> None:
+        self._admitted = threading.BoundedSemaphore(max(1, threads - max(1, threads // 8)))
+        # More trainings at once than cores would only make each of them, and the health check, wait for the others.
+        self._computing = threading.BoundedSemaphore(max(2, os.cpu_count() or 2))
+
+    @contextmanager
+    def admitted(self) -> Iterator[None]:
+        """A place in the service; ServiceUnavailable at once when there is none."""
+        if not self._admitted.acquire(blocking=False):
+            raise ServiceUnavailable("The search service is busy with other searches. Try again in a second.")
+        try:
+            yield
+        finally:
+            self._admitted.release()
+
+    @contextmanager
+    def computing(self) -> Iterator[None]:
+        """A core to work on; waits for one."""
+        with self._computing:
+            yield

@@ -1,0 +1,132 @@
+"""From a request body to a checked, canonical query: what is asked, free of how it was written."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Self
+
+from clip_branches import __version__
+from clip_branches.catalogue import Catalogue
+from clip_branches.errors import InvalidInput
+from clip_branches.schemas import ModelName, SearchRequest
+
+_SPACE = re.compile(r"[\s\x00-\x1f\x7f-\x9f]+")
+_NAMED_IN_ERRORS = 10
+
+
+@dataclass(frozen=True)
+class Query:
+    """A search request in its one canonical form; two requests that mean the same are equal.
+
+    ``image`` is the sha256 of an uploaded image's bytes; ``model`` is "text" where there are no labels.
+    """
+
+    text: str | None
+    image: str | None
+    image_id: int | None
+    without: tuple[str, ...]
+    positive: tuple[int, ...]
+    negative: tuple[int, ...]
+    model: ModelName
+    seed: int
+
+    @property
+    def has_anchor(self) -> bool:
+        """Whether anything says what to look for, besides labels."""
+        return self.text is not None or self.image is not None or self.image_id is not None
+
+    def result_set(self, fingerprint: str, unlabelled: int) -> str:
+        """Digest of all that an answer depends on: the catalogue's generation, the request, and this program."""
+        parts = {"version": __version__, "catalogue": fingerprint, "unlabelled": unlabelled, "query": asdict(self)}
+        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> Self:
+        """The query that ``to_json`` gave; KeyError or TypeError for anything else."""
+        lists = {key: tuple(values[key]) for key in ("without", "positive", "negative")}
+        return cls(**{**values, **lists})
+
+
+def read_query(body: SearchRequest, catalogue: Catalogue, image: bytes | None) -> Query:
+    """The canonical query of ``body``, whose decoded image bytes are ``image``.
+
+    Labels are sorted and one given twice counts once. Raises InvalidInput, naming the field and what would work, for
+    nothing to search for, an id that is positive and negative, an id outside the catalogue and labels without a
+    positive.
+    """
+    text = clean_text(body.text or "") or None
+    without = tuple(sorted({cleaned for item in body.without if (cleaned := clean_text(item))}))
+    positive, negative = _labels(body, catalogue)
+    if body.image_id is not None:
+        _require_known([body.image_id], catalogue, "image_id")
+    labelled = bool(positive)
+    # Without labels nothing is random: requests that differ in what is not used are the same request.
+    query = Query(
+        text=text,
+        image=None if image is None else hashlib.sha256(image).hexdigest(),
+        image_id=body.image_id,
+        without=without,
+        positive=positive if body.model != "text" else (),
+        negative=negative if body.model != "text" else (),
+        model=body.model if labelled else "text",
+        seed=body.seed if labelled and body.model != "text" else 0,
+    )
+    if not query.has_anchor and query.model == "text":
+        raise InvalidInput(_nothing_to_search(body, labelled), field="text")
+    return query
+
+
+def clean_text(text: str) -> str:
+    """Text in Unicode's composed form, white space and control characters collapsed to single spaces."""
+    return _SPACE.sub(" ", unicodedata.normalize("NFC", text)).strip()
+
+
+def _labels(body: SearchRequest, catalogue: Catalogue) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    positive, negative = tuple(sorted(set(body.positive))), tuple(sorted(set(body.negative)))
+    both = sorted(set(positive) & set(negative))
+    if both:
+        raise InvalidInput(
+            f"An image must be positive or negative, not both. Got {_named(both)} in both lists.", field="negative"
+        )
+    _require_known(positive, catalogue, "positive")
+    _require_known(negative, catalogue, "negative")
+    if negative and not positive:
+        raise InvalidInput(
+            "Labels must hold at least one positive: mark an image that is right. "
+            f"Got {len(negative)} negative and no positive.",
+            field="positive",
+        )
+    return positive, negative
+
+
+def _require_known(ids: Sequence[int], catalogue: Catalogue, field: str) -> None:
+    if not ids:
+        return
+    unknown = [item for item, known in zip(ids, catalogue.contains(list(ids)).tolist(), strict=True) if not known]
+    if unknown:
+        raise InvalidInput(
+            f"The '{field}' must be of images in the catalogue '{catalogue.path.name}'. "
+            f"Got {_named(unknown)} instead, which it does not hold.",
+            field=field,
+        )
+
+
+def _named(ids: Sequence[int]) -> str:
+    more = f" and {len(ids) - _NAMED_IN_ERRORS} more" if len(ids) > _NAMED_IN_ERRORS else ""
+    return ", ".join(str(item) for item in ids[:_NAMED_IN_ERRORS]) + more
+
+
+def _nothing_to_search(body: SearchRequest, labelled: bool) -> str:
+    if labelled:
+        return "The model 'text' must have a 'text', 'image' or 'image_id' to rank by; it does not look at labels."
+    if body.without:
+        return "A search must say what to look for beside 'without': a 'text', 'image', 'image_id' or 'positive' ids."
+    return "A search must hold something to look for: a 'text', 'image', 'image_id' or 'positive' ids. Got none."

@@ -1,0 +1,96 @@
+"""A catalogue as the search service serves it: one generation, its engine and its query encoder."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from clip_branches.catalogue import Catalogue
+from clip_branches.encoding import Encoder, Head, Quantiser
+from clip_branches.engine import CatalogueEngine
+from clip_branches.errors import ConfigurationError
+from clip_branches.schemas import CatalogueSummary
+from clip_branches.settings import SearchSettings
+
+Vectors = npt.NDArray[np.float32]
+
+
+class QueryEncoder:
+    """Words and images to 32-d unit vectors; safe to call from any thread."""
+
+    def __init__(self, encoder: Encoder, lock: threading.Lock) -> None:
+        self._encoder = encoder
+        # Towers are shared between catalogues; one encoding at a time also keeps torch from oversubscribing the cores.
+        self._lock = lock
+
+    def texts(self, texts: list[str]) -> Vectors:
+        """Unit vectors (n, 32), float32."""
+        with self._lock:
+            return self._encoder.encode_texts(texts)
+
+    def image(self, image: Image.Image) -> Vectors:
+        """Unit vector (32,), float32."""
+        with self._lock:
+            return np.asarray(self._encoder.encode_images([image])[0], np.float32)
+
+
+@dataclass(frozen=True)
+class Served:
+    """One generation of a catalogue. ``fingerprint`` tells it from every other, also from one rebuilt from scratch."""
+
+    name: str
+    catalogue: Catalogue
+    engine: CatalogueEngine
+    encoder: QueryEncoder
+    quantiser: Quantiser
+    fingerprint: str
+
+    def summary(self) -> CatalogueSummary:
+        return CatalogueSummary(
+            name=self.name,
+            title=self.catalogue.title,
+            size=self.catalogue.size,
+            generation=self.catalogue.generation,
+            has_captions=self.catalogue.has_captions,
+            examples=self.catalogue.examples,
+        )
+
+
+class ServedOpener:
+    """Opens catalogues, every file checked; each model is loaded once, however many catalogues use it."""
+
+    def __init__(self, settings: SearchSettings) -> None:
+        self._settings = settings
+        self._towers: dict[tuple[str, str | None], tuple[Encoder, threading.Lock]] = {}
+
+    def open(self, name: str, path: Path) -> Served:
+        """Open the catalogue in ``path``. Raises DamagedFile naming the file, ConfigurationError naming the model."""
+        catalogue = Catalogue.open(path, verify=True)
+        spec = catalogue.encoder
+        quantiser = Quantiser.load(spec.quantiser_path)
+        # The catalogue has just checked the sha256 of every index.
+        engine = CatalogueEngine.open(catalogue, quantiser, verify=False)
+        towers, lock = self._load_towers(spec.model, spec.fingerprint)
+        head = towers.head if spec.head_path is None else Head.load(spec.head_path)
+        if head is None:
+            raise ConfigurationError(
+                f"The catalogue '{name}' must hold a projection head, as its model {spec.model!r} has none. "
+                "Build it again."
+            )
+        encoder = Encoder(towers.model, towers.preprocess, towers.tokenizer, head=head, quantiser=quantiser)
+        fingerprint = hashlib.sha256(catalogue.manifest.to_bytes()).hexdigest()
+        return Served(name, catalogue, engine, QueryEncoder(encoder, lock), quantiser, fingerprint)
+
+    def _load_towers(self, model: str, fingerprint: str | None) -> tuple[Encoder, threading.Lock]:
+        # A model that was trained again is another one, though it has the same name.
+        key = (model, fingerprint)
+        if key not in self._towers:
+            encoder = Encoder.load(model, models_dir=self._settings.models_dir, threads=self._settings.torch_threads)
+            self._towers[key] = (encoder, threading.Lock())
+        return self._towers[key]

@@ -1,0 +1,92 @@
+"""The answers at hand: the latest in memory, all of them on disk, each computed by one thread at a time."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from search_service.answering import Answer
+from search_service.stored import AnswerFiles, StoredRequest
+
+Key = tuple[str, str]
+_UNSTORED_REQUESTS = 4_096
+_MEMORY_BYTES = 512 * 1024 * 1024
+
+
+class AnswerStore:
+    """Answers by (catalogue, result set): a least-recently-used cache in memory over files that outlive the process."""
+
+    def __init__(self, files: AnswerFiles, in_memory: int) -> None:
+        self._files = files
+        self._limit = in_memory
+        self._answers: OrderedDict[Key, Answer] = OrderedDict()
+        self._bytes = 0
+        # Requests that the disk refused; without them an evicted answer would be lost.
+        self._requests: OrderedDict[Key, StoredRequest] = OrderedDict()
+        self._flights: dict[Key, tuple[threading.Lock, int]] = {}
+        self._lock = threading.Lock()
+
+    @contextmanager
+    def alone(self, key: Key) -> Iterator[None]:
+        """One thread at a time for one answer: the others wait and then find it."""
+        with self._lock:
+            flight, waiting = self._flights.get(key, (threading.Lock(), 0))
+            self._flights[key] = (flight, waiting + 1)
+        try:
+            with flight:
+                yield
+        finally:
+            with self._lock:
+                waiting = self._flights[key][1] - 1
+                if waiting:
+                    self._flights[key] = (flight, waiting)
+                else:
+                    del self._flights[key]
+
+    def get(self, key: Key) -> Answer | None:
+        """The answer from memory or disk, or None when neither has it (any more)."""
+        with self._lock:
+            answer = self._answers.get(key)
+            if answer is not None:
+                self._answers.move_to_end(key)
+                return answer
+        answer = self._files.load(*key)
+        if answer is not None:
+            self._remember(key, answer)
+        return answer
+
+    def put(self, key: Key, answer: Answer) -> None:
+        """Keep the answer in memory and, where the disk allows, on it."""
+        self._remember(key, answer)
+        self._files.save(key[0], answer)
+
+    def request(self, key: Key) -> StoredRequest | None:
+        """The request that gave a result set, or None when it was never made here."""
+        with self._lock:
+            kept = self._requests.get(key)
+        return kept if kept is not None else self._files.load_request(*key)
+
+    def put_request(self, key: Key, request: StoredRequest) -> None:
+        """Keep what the answer is computed from, before it is."""
+        if self._files.save_request(*key, request):
+            return
+        with self._lock:
+            self._requests[key] = request
+            while len(self._requests) > _UNSTORED_REQUESTS:
+                self._requests.popitem(last=False)
+
+    def _remember(self, key: Key, answer: Answer) -> None:
+        with self._lock:
+            before = self._answers.pop(key, None)
+            self._bytes += _size(answer) - (0 if before is None else _size(before))
+            self._answers[key] = answer
+            while len(self._answers) > 1 and (len(self._answers) > self._limit or self._bytes > _MEMORY_BYTES):
+                _, evicted = self._answers.popitem(last=False)
+                self._bytes -= _size(evicted)
+
+
+def _size(answer: Answer) -> int:
+    found = answer.found
+    return int(found.ids.nbytes + found.scores.nbytes + (0 if found.votes is None else found.votes.nbytes))

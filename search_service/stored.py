@@ -1,0 +1,200 @@
+"""Answers on disk: a request that can always be answered again, and the arrays of its answer while there is room."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import logging
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from clip_branches.catalogue.storage import write_whole
+from clip_branches.engine import AnswerSet
+from clip_branches.schemas import BoxSummary, Misplaced, ModelName
+from search_service.answering import Answer
+from search_service.query import Query
+
+_log = logging.getLogger(__name__)
+_REQUEST, _HITS, _DETAILS = "request.json", "hits.npy", "details.json"
+_HIT = np.dtype([("id", "<u8"), ("score", "<f4"), ("votes", "<i2")])
+_NO_VOTES = -1
+_VERSION = 1
+
+
+@dataclass(frozen=True)
+class StoredRequest:
+    """All that an answer is a function of. ``vector`` is kept, so that no image has to be."""
+
+    query: Query
+    fingerprint: str
+    vector: npt.NDArray[np.float32] | None
+
+
+class _Details(BaseModel):
+    """What an answer has beside its hits, and the checksum of those."""
+
+    model_config = ConfigDict(extra="forbid", protected_namespaces=())
+
+    version: int
+    hits_sha256: str
+    generation: int
+    model: ModelName
+    cut: float | None
+    boxes: list[BoxSummary]
+    boxes_decide: bool
+    misplaced: list[Misplaced]
+
+
+class AnswerFiles:
+    """``folder/<catalogue>/<result set>/``: request.json for ever, hits.npy and details.json while there is room.
+
+    Each file is renamed into place whole; details.json comes last and holds the checksum of hits.npy, so a half-written
+    or damaged answer is never one: it reads as absent and is computed again. Writing is best effort: a disk that is
+    full or read-only costs the stored copy, not the answer.
+    """
+
+    def __init__(self, folder: Path, max_bytes: int) -> None:
+        self._folder = folder
+        self._max_bytes = max_bytes
+        self._written = 0
+        self._check_every = max(1, max_bytes // 16)
+
+    def save_request(self, catalogue: str, result_set: str, request: StoredRequest) -> bool:
+        """Store the request; False when the disk refuses."""
+        vector = None if request.vector is None else request.vector.astype("<f4").tobytes().hex()
+        values = {
+            "version": _VERSION,
+            "fingerprint": request.fingerprint,
+            "query": request.query.to_json(),
+            "vector": vector,
+        }
+        return self._write(self._path(catalogue, result_set) / _REQUEST, json.dumps(values).encode())
+
+    def load_request(self, catalogue: str, result_set: str) -> StoredRequest | None:
+        """The stored request, or None when there is none that can be read."""
+        values = _read_json(self._path(catalogue, result_set) / _REQUEST)
+        if values is None or values.get("version") != _VERSION:
+            return None
+        try:
+            vector = values["vector"]
+            return StoredRequest(
+                Query.from_json(values["query"]),
+                str(values["fingerprint"]),
+                None if vector is None else np.frombuffer(bytes.fromhex(vector), "<f4").astype(np.float32),
+            )
+        except (KeyError, TypeError, ValueError):
+            return None
+
+    def save(self, catalogue: str, answer: Answer) -> None:
+        """Store the answer, and make room when there is too much."""
+        found = answer.found
+        hits = np.empty(found.total, _HIT)
+        hits["id"], hits["score"] = found.ids, found.scores
+        hits["votes"] = _NO_VOTES if found.votes is None else found.votes
+        content = hits.tobytes()
+        details = _Details(
+            version=_VERSION,
+            hits_sha256=hashlib.sha256(content).hexdigest(),
+            generation=answer.generation,
+            model=answer.model,
+            cut=answer.cut,
+            boxes=list(answer.boxes),
+            boxes_decide=answer.boxes_decide,
+            misplaced=list(answer.misplaced),
+        )
+        path = self._path(catalogue, answer.result_set)
+        if self._max_bytes < len(content) or not self._write(path / _HITS, _as_npy(hits)):
+            return
+        self._write(path / _DETAILS, details.model_dump_json().encode())
+        self._written += len(content)
+        if self._written >= self._check_every:
+            self._written = 0
+            self._make_room()
+
+    def load(self, catalogue: str, result_set: str) -> Answer | None:
+        """The stored answer, or None when there is none that is whole."""
+        path = self._path(catalogue, result_set)
+        try:
+            details = _Details.model_validate_json((path / _DETAILS).read_bytes())
+            hits = np.load(path / _HITS, allow_pickle=False)
+        except (OSError, ValidationError, ValueError, EOFError):
+            return None
+        if details.version != _VERSION or hits.dtype != _HIT or hits.ndim != 1:
+            return None
+        if hashlib.sha256(hits.tobytes()).hexdigest() != details.hits_sha256:
+            _log.warning("a stored answer is damaged", extra={"path": str(path)})
+            return None
+        has_votes = not (len(hits) == 0 or hits["votes"][0] == _NO_VOTES)
+        _touch(path / _HITS)
+        return Answer(
+            result_set,
+            details.generation,
+            details.model,
+            AnswerSet(
+                np.ascontiguousarray(hits["id"], np.uint64),
+                np.ascontiguousarray(hits["score"], np.float32),
+                np.ascontiguousarray(hits["votes"], np.int16) if has_votes else None,
+            ),
+            cut=details.cut,
+            boxes=tuple(details.boxes),
+            boxes_decide=details.boxes_decide,
+            misplaced=tuple(details.misplaced),
+        )
+
+    def _path(self, catalogue: str, result_set: str) -> Path:
+        return self._folder / catalogue / result_set
+
+    def _write(self, path: Path, content: bytes) -> bool:
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_whole(path, content)
+        except OSError as error:
+            _log.warning("an answer cannot be stored", extra={"path": str(path), "reason": str(error)})
+            return False
+        return True
+
+    def _make_room(self) -> None:
+        """Remove the hits that were not read for longest, down to four fifths of what may be kept."""
+        files = []
+        for path in self._folder.glob(f"*/*/{_HITS}"):
+            try:
+                status = path.stat()
+            except OSError:
+                continue  # another worker removed it
+            files.append((status.st_mtime, status.st_size, path))
+        total = sum(size for _, size, _ in files)
+        if total <= self._max_bytes:
+            return
+        for _, size, path in sorted(files):
+            path.unlink(missing_ok=True)
+            total -= size
+            if total <= self._max_bytes * 4 // 5:
+                return
+
+
+def _as_npy(hits: npt.NDArray[Any]) -> bytes:
+    buffer = io.BytesIO()
+    np.save(buffer, hits, allow_pickle=False)
+    return buffer.getvalue()
+
+
+def _read_json(path: Path) -> dict[str, Any] | None:
+    try:
+        values = json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return None
+    return values if isinstance(values, dict) else None
+
+
+def _touch(path: Path) -> None:
+    try:
+        os.utime(path)
+    except OSError:
+        return  # read-only or just removed: only the order of removal knows

@@ -1,0 +1,44 @@
+"""What a query points at: one 32-d unit vector from words, images and what should not be there."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from search_service.query import Query
+from search_service.served import Served
+
+Vector = npt.NDArray[np.float32]
+
+# Half of the unwanted is taken away: at the full weight the answer turns into "anything but", and loses the query.
+WITHOUT_WEIGHT = 0.5
+
+
+def query_vector(query: Query, image: Image.Image | None, served: Served) -> Vector | None:
+    """The unit vector (32,), float32, that the query points at; None when there are labels alone.
+
+    With unit vectors t of the text, i of the uploaded image, c of the catalogue image, and w_k of the ``without``
+    texts:  q = unit(t + i + c),  v = unit(q - 0.5 unit(sum_k w_k));  what was not given is left out.
+    (Rocchio's rule with one relevant and one irrelevant centroid.)
+    """
+    if not query.has_anchor:
+        return None
+    texts = [*([query.text] if query.text is not None else []), *query.without]
+    encoded = served.encoder.texts(texts) if texts else np.empty((0, 32), np.float32)
+    parts = [encoded[0]] if query.text is not None else []
+    if image is not None:
+        parts.append(served.encoder.image(image))
+    if query.image_id is not None:
+        parts.append(_unit(served.quantiser.decode(served.engine.codes_of([query.image_id]))[0]))
+    wanted = _unit(np.sum(parts, axis=0))
+    if not query.without:
+        return wanted
+    unwanted = _unit(encoded[-len(query.without) :].sum(axis=0))
+    return _unit(wanted - np.float32(WITHOUT_WEIGHT) * unwanted)
+
+
+def _unit(vector: Vector) -> Vector:
+    # Opposite parts can cancel out; zero then ranks by id, which is as good as any order.
+    length = float(np.linalg.norm(vector))
+    return np.asarray(vector / length if length > 1e-6 else np.zeros_like(vector), np.float32)
