@@ -13,6 +13,7 @@ from PIL import Image
 
 from clip_branches.catalogue import Catalogue
 from clip_branches.encoding import Encoder, Head, Quantiser
+from clip_branches.encoding.fingerprint import check_towers
 from clip_branches.engine import CatalogueEngine
 from clip_branches.errors import ConfigurationError
 from clip_branches.schemas import CatalogueSummary
@@ -74,6 +75,7 @@ class ServedOpener:
         catalogue = Catalogue.open(path, verify=True)
         spec = catalogue.encoder
         quantiser = Quantiser.load(spec.quantiser_path)
+        check_towers(spec.model, self._settings.models_dir, spec.fingerprint)
         # The catalogue has just checked the sha256 of every index.
         engine = CatalogueEngine.open(catalogue, quantiser, verify=False)
         towers, lock = self._load_towers(spec.model, spec.fingerprint)

@@ -31,7 +31,8 @@ def query_vector(query: Query, image: Image.Image | None, served: Served) -> Vec
         parts.append(served.encoder.image(image))
     if query.image_id is not None:
         parts.append(_unit(served.quantiser.decode(served.engine.codes_of([query.image_id]))[0]))
-    wanted = _unit(np.sum(parts, axis=0))
+    together = np.sum(parts, axis=0)
+    wanted = _unit(together if together.any() else parts[0])
     if not query.without:
         return wanted
     unwanted = _unit(encoded[-len(query.without) :].sum(axis=0))
@@ -39,6 +40,5 @@ def query_vector(query: Query, image: Image.Image | None, served: Served) -> Vec
 
 
 def _unit(vector: Vector) -> Vector:
-    # Opposite parts can cancel out; zero then ranks by id, which is as good as any order.
-    length = float(np.linalg.norm(vector))
-    return np.asarray(vector / length if length > 1e-6 else np.zeros_like(vector), np.float32)
+    # Opposite parts cancel out to (almost) zero, which points nowhere; the floor only keeps the division defined.
+    return np.asarray(vector / max(float(np.linalg.norm(vector)), 1e-12), np.float32)

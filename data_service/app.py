@@ -1,0 +1,148 @@
+"""The data service: captions, sizes and metadata by id, images and thumbnails."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from flask import Response, request
+from flask_openapi3.models.tag import Tag
+from flask_openapi3.openapi import OpenAPI
+from pydantic import BaseModel, Field
+
+from clip_branches.catalogue import Catalogue
+from clip_branches.errors import InvalidInput, UnknownItem
+from clip_branches.schemas import CataloguesResponse, CatalogueSummary, Item, ItemsResponse, RequestModel
+from clip_branches.service import create_base_app, json_response
+from clip_branches.service.shelf import Shelf
+from clip_branches.settings import DataSettings
+from data_service.images import Images
+from data_service.thumbnails import WIDTHS, Thumbnails
+
+MAX_IDS = 1_000
+
+
+class CataloguePath(BaseModel):
+    name: str = Field(description="Name of a catalogue.")
+
+
+class ItemPath(CataloguePath):
+    id: int = Field(description="Id of an image.")
+
+
+class IdsQuery(RequestModel):
+    """Which items to give."""
+
+    ids: str = Field(max_length=30 * MAX_IDS, description=f"At most {MAX_IDS:,} ids, separated by commas.")
+
+
+class ImageQuery(RequestModel):
+    """At which width to give an image."""
+
+    width: int | None = Field(
+        None,
+        ge=1,
+        le=10_000,
+        description=f"Width in pixels, rounded up to one of {', '.join(map(str, WIDTHS))}; never enlarged. "
+        "Without it: the original file.",
+    )
+    v: str | None = Field(
+        None, max_length=100, description="Ignored: images are cached for ever, and a new value is a new address."
+    )
+
+
+def create_app(settings: DataSettings | None = None) -> OpenAPI:
+    """The app, from ``settings`` or else from assets/data/config.json and the environment.
+
+    Catalogues are opened in the background; /readyz says when. ``app.extensions["shelf"]`` holds them.
+    """
+    settings = settings if settings is not None else DataSettings.load()
+    thumbnails = Thumbnails(settings.data_dir / "cache" / "thumbnails", settings.thumbnail_quality)
+
+    def open_one(name: str, path: Path) -> Catalogue:
+        catalogue = Catalogue.open(path, verify=True)
+        thumbnails.forget_others(name, catalogue.generation)
+        return catalogue
+
+    shelf: Shelf[Catalogue] = Shelf(settings.catalogues_dir, open_one, interval_s=settings.catalogue_check_s)
+    app = create_base_app(
+        __name__,
+        settings,
+        title="CLIP-Branches data",
+        description="Captions, sizes and metadata of images by their ids, and the images themselves.",
+        readiness=shelf.problems,
+    )
+    app.extensions["shelf"] = shelf
+    _register_routes(app, shelf, Images(thumbnails))
+    shelf.start()
+    return app
+
+
+def _register_routes(app: OpenAPI, shelf: Shelf[Catalogue], images: Images) -> None:
+    tags = [Tag(name="data")]
+
+    @app.get("/v1/catalogues", tags=tags, responses={200: CataloguesResponse})
+    def catalogues() -> Response:
+        """The catalogues that are served, and why others are not."""
+        served = [_summary(name, one) for name, one in shelf.opened().items()]
+        return json_response(CataloguesResponse(catalogues=served, unavailable=shelf.unavailable()))
+
+    @app.get("/v1/catalogues/<name>/items", tags=tags, responses={200: ItemsResponse})
+    def items(path: CataloguePath, query: IdsQuery) -> Response:
+        """Captions, sizes and metadata of many images, in the order of the ids; ids that are not there are listed."""
+        catalogue = shelf.get(path.name)
+        found, missing = catalogue.items(_ids(query.ids))
+        return json_response(ItemsResponse(items=[_item(values) for values in found], missing=missing))
+
+    @app.get("/v1/catalogues/<name>/items/<int:id>", tags=tags, responses={200: Item})
+    def item(path: ItemPath) -> Response:
+        """Caption, size and metadata of one image."""
+        return json_response(_item(_one(shelf.get(path.name), path)))
+
+    @app.get("/v1/catalogues/<name>/items/<int:id>/image", tags=tags, responses={200: _IMAGE})
+    def image(path: ItemPath, query: ImageQuery) -> Response:
+        """The image itself: the original file, or a thumbnail that is made once and kept."""
+        catalogue = shelf.get(path.name)
+        return images.respond(request, path.name, catalogue, _one(catalogue, path), query.width)
+
+
+_IMAGE = {
+    "description": "The image.",
+    "content": {kind: {"schema": {"type": "string", "format": "binary"}} for kind in ("image/webp", "image/*")},
+}
+
+
+def _ids(text: str) -> list[int]:
+    parts = [part.strip() for part in text.split(",")]
+    if len(parts) > MAX_IDS:
+        raise InvalidInput(f"The 'ids' must be at most {MAX_IDS:,}. Got {len(parts):,} instead.", field="ids")
+    for part in parts:
+        if not (part.isascii() and part.isdigit() and int(part) < 2**63):
+            raise InvalidInput(
+                f"The 'ids' must be whole numbers from 0 to 2**63 - 1, separated by commas. Got {part[:40]!r} instead.",
+                field="ids",
+            )
+    return [int(part) for part in parts]
+
+
+def _one(catalogue: Catalogue, path: ItemPath) -> dict[str, object]:
+    found, _ = catalogue.items([path.id])
+    if not found:
+        raise UnknownItem(
+            f"The id must be of an image in the catalogue '{path.name}'. Got {path.id} instead.", field="id"
+        )
+    return found[0]
+
+
+def _item(values: dict[str, object]) -> Item:
+    return Item.model_validate({key: value for key, value in values.items() if key != "sha256"})
+
+
+def _summary(name: str, catalogue: Catalogue) -> CatalogueSummary:
+    return CatalogueSummary(
+        name=name,
+        title=catalogue.title,
+        size=catalogue.size,
+        generation=catalogue.generation,
+        has_captions=catalogue.has_captions,
+        examples=catalogue.examples,
+    )
