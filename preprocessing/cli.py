@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import re
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -41,6 +42,9 @@ Command = Callable[..., Any]
 def main() -> None:
     # What is odd about an image becomes a row with a reason; Pillow need not say it again.
     warnings.filterwarnings("ignore", module="PIL")
+    # What a model hub retries and fails at reaches the user once, as the error it ends in.
+    logging.getLogger().addHandler(logging.NullHandler())
+    logging.getLogger("huggingface_hub").setLevel(logging.CRITICAL)
 
 
 def _with(options: Sequence[Callable[[Command], Command]], command: Command) -> Command:

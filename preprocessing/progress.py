@@ -63,6 +63,13 @@ class Progress:
         )
 
 
+def say(text: str, stream: TextIO | None = None) -> None:
+    """One line on stderr, before something that takes a while and cannot count."""
+    target = stream or sys.stderr
+    target.write(text + "\n")
+    target.flush()
+
+
 def duration(seconds: float) -> str:
     """``seconds`` for a person: "8 s", "3 min", "2 h 05 min"."""
     if seconds == float("inf"):

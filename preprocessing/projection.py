@@ -12,8 +12,8 @@ import pyarrow as pa
 
 from clip_branches.catalogue import EncoderSpec
 from clip_branches.encoding import Head, Quantiser
+from clip_branches.encoding.fingerprint import local_model_folder
 from clip_branches.errors import InvalidInput
-from preprocessing.fingerprint import local_model_folder
 
 # From here on a catalogue's own vectors say more about its range than the model's training data.
 ENOUGH_TO_FIT = 1_000

@@ -21,17 +21,17 @@ class ImageFile(NamedTuple):
     mtime_ns: int
 
 
-def list_images(folder: Path) -> tuple[list[ImageFile], list[Note]]:
+def list_images(folder: Path, *, leave_out: Path | None = None) -> tuple[list[ImageFile], list[Note]]:
     """Every image file below ``folder`` by its extension, sorted by path, and those that cannot be taken, as notes.
 
-    Hidden files and folders are passed over; links to folders are not followed. Raises InvalidInput when ``folder`` is
-    not a folder or holds no image at all.
+    Hidden files and folders are passed over, and so is the folder ``leave_out``; links to folders are not followed.
+    Raises InvalidInput when ``folder`` is not a folder or holds no image at all.
     """
     if not folder.is_dir():
         raise InvalidInput(f"The source must be a folder of images. Got {folder} instead.")
     files, dropped = [], []
     root = folder.resolve()
-    for path in _candidates(folder):
+    for path in _candidates(folder, leave_out.resolve() if leave_out else None):
         source = path.relative_to(folder).as_posix()
         try:
             source.encode()
@@ -55,12 +55,14 @@ def list_images(folder: Path) -> tuple[list[ImageFile], list[Note]]:
     return sorted(files), dropped
 
 
-def _candidates(folder: Path) -> Iterator[Path]:
+def _candidates(folder: Path, leave_out: Path | None) -> Iterator[Path]:
     def refuse(error: OSError) -> None:
         raise InvalidInput(f"The source folder must be readable. Got {error.strerror} at {error.filename} instead.")
 
     for parent, folders, names in os.walk(folder, onerror=refuse):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        folders[:] = sorted(
+            name for name in folders if not name.startswith(".") and Path(parent, name).resolve() != leave_out
+        )
         for name in sorted(names):
             if not name.startswith(".") and os.path.splitext(name)[1].lower() in EXTENSIONS:  # noqa: PTH122
                 yield Path(parent, name)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from clip_branches.catalogue.manifest import check_name
 from clip_branches.catalogue.storage import FolderLock, remove_leftovers, write_whole
+from clip_branches.encoding.fingerprint import fingerprint_of_folder, local_model_folder
 from clip_branches.errors import ConfigurationError, DamagedFile
-from preprocessing.fingerprint import fingerprint_of_folder, local_model_folder
 
 
 class Recipe(BaseModel):
@@ -20,11 +20,11 @@ class Recipe(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     source: Path = Field(description="Folder of the images, absolute.")
-    captions: Path | None = Field(None, description="CSV, TSV or Parquet file of captions, absolute.")
+    captions: Annotated[Path | None, Field(description="CSV, TSV or Parquet file of captions, absolute.")] = None
     title: str
     model: str = "demo"
-    min_size: int = Field(32, ge=1, description="Shortest side of an image that is kept, in pixels.")
-    max_images: int | None = Field(None, ge=1, description="Only the first so many files by path.")
+    min_size: Annotated[int, Field(ge=1, description="Shortest side of an image that is kept, in pixels.")] = 32
+    max_images: Annotated[int | None, Field(ge=1, description="Only the first so many files by path.")] = None
     examples: list[str] = []
 
 

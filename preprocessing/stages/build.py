@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from clip_branches.catalogue import read_manifest
-from preprocessing.fingerprint import check_model
+from clip_branches.encoding.fingerprint import check_model
 from preprocessing.report import Summary
 from preprocessing.stages.embed import EmbedOptions, embed_images
 from preprocessing.stages.filter import filter_images

@@ -9,10 +9,15 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pyarrow.parquet as pq
 
+from clip_branches.encoding.fingerprint import (
+    check_model,
+    fingerprint_of_encoder,
+    fingerprint_of_folder,
+    local_model_folder,
+)
 from preprocessing.decoding import ImageReader
-from preprocessing.fingerprint import check_model, fingerprint_of_encoder, fingerprint_of_folder, local_model_folder
 from preprocessing.interrupt import Stopped
-from preprocessing.progress import Progress
+from preprocessing.progress import Progress, say
 from preprocessing.report import Note, Summary
 from preprocessing.shards import Shards
 from preprocessing.towers import BatchEmbedder, Towers, load_towers
@@ -49,6 +54,7 @@ def embed_images(work: Workplace, recipe: Recipe, options: EmbedOptions) -> Summ
     if folder is not None:
         fingerprint = fingerprint_of_folder(folder)
     else:
+        say(f"embed: loading {recipe.model} from open_clip's cache, or downloading it (a minute or more) ...")
         towers = load_towers(recipe.model, options.models_dir)
         fingerprint = fingerprint_of_encoder(recipe.model, towers.encoder)
     shards = Shards(work.shards, fingerprint)

@@ -34,7 +34,7 @@ def filter_images(work: Workplace, recipe: Recipe, *, workers: int) -> Summary:
     """
     started = time.monotonic()
     captions = CaptionFile(recipe.captions) if recipe.captions else None
-    files, dropped = list_images(recipe.source)
+    files, dropped = list_images(recipe.source, leave_out=work.data_dir)
     known = [file.source for file in files]
     files = files[: recipe.max_images]
     checked = CheckedFiles(work.checked)

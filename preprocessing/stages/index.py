@@ -48,12 +48,14 @@ def index_images(work: Workplace, recipe: Recipe, models_dir: Path) -> Summary:
         recipe = recipe.model_copy(update={"examples": suggest_examples(kept.column("caption").to_pylist())})
     inputs = _digest_inputs(work, recipe, models_dir, fingerprint, embeddings)
     warnings: list[Note] = []
-    if not _is_current(work.catalogue, inputs):
+    current = _is_current(work.catalogue, inputs)
+    if not current:
         with tempfile.TemporaryDirectory(dir=work.folder, prefix=".tmp-") as folder:
             projection = prepare_projection(recipe.model, models_dir, fingerprint, embeddings, kept, Path(folder))
             warnings = _commit(work, recipe, projection, kept, embeddings, inputs)
     seconds = time.monotonic() - started
-    return Summary("index", kept.num_rows, kept.num_rows, 0, seconds, failed, warnings)
+    rows = kept.num_rows
+    return Summary("index", rows, 0 if current else rows, rows if current else 0, seconds, failed, warnings)
 
 
 def _commit(

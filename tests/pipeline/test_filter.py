@@ -159,6 +159,12 @@ def test_a_folder_without_a_usable_image_is_an_error_that_counts_them(tmp_path: 
         run_filter(tmp_path, source)
 
 
+def test_the_data_folder_is_no_source(tmp_path: Path) -> None:
+    write_images(tmp_path / "photos", 2)
+    write_images(tmp_path / "data" / "cache" / "thumbnails", 3, seed=1)
+    assert run_filter(tmp_path, tmp_path)[0].kept == 2
+
+
 def test_captions_and_metadata_reach_the_kept_rows(tmp_path: Path) -> None:
     source = tmp_path / "source"
     write_images(source, 3)

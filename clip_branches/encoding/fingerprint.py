@@ -36,6 +36,19 @@ def check_model(model: str, models_dir: Path) -> None:
         )
 
 
+def check_towers(model: str, models_dir: Path, fingerprint: str | None) -> None:
+    """Raise ConfigurationError when a local ``model`` is not the one of the ``fingerprint`` that a catalogue notes.
+
+    A query encoded by other towers than the catalogue's images would be answered, and wrongly. For a model that
+    open_clip loads by name nothing is checked here.
+    """
+    folder = local_model_folder(model, models_dir)
+    if folder is not None and fingerprint is not None and fingerprint_of_folder(folder) != fingerprint:
+        raise ConfigurationError(
+            f"The model in {folder} must be the one that made the catalogue. Got another: build the catalogue again."
+        )
+
+
 def fingerprint_of_folder(folder: Path) -> str:
     """Digest of a local model: its config (architecture and preprocessing) and its weights; no torch is needed."""
     parts = [f"{name} {sha256_of(folder / name)}" for name in _TOWER_FILES]
