@@ -40,7 +40,7 @@ class Summary:
         """The summary for a person, without line ends."""
         head = f"{self.stage}: {self.kept:,} kept, {len(self.dropped):,} dropped{_reasons(self.dropped)}"
         if self.warnings:
-            head += f", {len(self.warnings):,} warnings{_reasons(self.warnings)}"
+            head += f", {len(self.warnings):,} warning{'s' * (len(self.warnings) > 1)}{_reasons(self.warnings)}"
         rate = f", {self.processed / self.seconds:,.0f} images a second" if self.processed and self.seconds else ""
         reused = f", {self.reused:,} taken over from an earlier run" if self.reused else ""
         head += f"; {self.seconds:.1f} s{rate}{reused}"

@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 from clip_branches.catalogue.storage import write_whole
+from clip_branches.errors import ConfigurationError
 from preprocessing.interrupt import Stopped
 from preprocessing.progress import Progress
 from preprocessing.report import Summary
@@ -28,23 +29,27 @@ _MADE = "made.json"
 def make_demo_source(folder: Path, *, count: int, seed: int, workers: int) -> Summary:
     """Draw ``count`` scenes into ``folder``, unless those very scenes are there already.
 
-    Only a folder that this function made is ever emptied.
+    Only a folder that this function made is ever emptied; ConfigurationError for one that holds anything else.
     """
     from preprocessing.stages.demo import write_demo_source
 
     started = time.monotonic()
     wanted = {"count": count, "seed": seed}
-    made = _read_made(folder)
-    if made == wanted:
+    made = _read_note(folder)
+    if made == {**wanted, "whole": True}:
         return Summary("demo", count, 0, count, time.monotonic() - started)
-    if made is not None:
+    if made is None and folder.exists() and any(folder.iterdir()):
+        raise ConfigurationError(f"The folder {folder} must be empty or made by this command. Move it away first.")
+    if made is not None and made != {**wanted, "whole": False}:
         shutil.rmtree(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    _write_note(folder, {**wanted, "whole": False})
     try:
         with Progress("demo", count) as progress:
             write_demo_source(folder, count=count, seed=seed, workers=workers, progress=progress.update)
     except KeyboardInterrupt as error:
-        raise Stopped(f"Stopped while drawing {count:,} scenes; the same command draws them again.") from error
-    write_whole(folder / _MADE, (json.dumps(wanted) + "\n").encode())
+        raise Stopped("Stopped while the scenes were drawn; the same command draws them.") from error
+    _write_note(folder, {**wanted, "whole": True})
     return Summary("demo", count, count, 0, time.monotonic() - started)
 
 
@@ -59,9 +64,13 @@ def demo_recipe(folder: Path, model: str) -> Recipe:
     )
 
 
-def _read_made(folder: Path) -> dict[str, int] | None:
+def _read_note(folder: Path) -> dict[str, int | bool] | None:
     try:
         made = json.loads((folder / _MADE).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
     return made if isinstance(made, dict) else None
+
+
+def _write_note(folder: Path, note: dict[str, int | bool]) -> None:
+    write_whole(folder / _MADE, (json.dumps(note) + "\n").encode())

@@ -173,5 +173,5 @@ def test_captions_and_metadata_reach_the_kept_rows(tmp_path: Path) -> None:
     kept = pq.read_table(work.kept)
     assert kept.column("caption").to_pylist() == ["nought", None, "two"]
     assert kept.column("stars").to_pylist() == [0, None, 2]
-    assert "1 warnings (caption without image 1)" in summary.lines()[0]
+    assert "1 warning (caption without image 1)" in summary.lines()[0]
     assert pq.read_table(work.warnings).column("source").to_pylist() == ["lost.png"]
