@@ -54,7 +54,7 @@ def load_towers(model: str, folder: Path | None, models_dir: Path) -> tuple[Any,
     try:
         towers, preprocess = open_clip.create_model_from_pretrained(name)
         return towers, preprocess, open_clip.get_tokenizer(name)
-    except (OSError, ValueError, RuntimeError, KeyError, TypeError) as error:
+    except (OSError, ValueError, RuntimeError, KeyError, TypeError, AssertionError) as error:  # open_clip asserts too
         raise DamagedFile(f"{folder} must hold an open_clip model whose {_CONFIG} fits {_WEIGHTS}: {error}") from error
 
 

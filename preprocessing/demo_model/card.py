@@ -1,0 +1,109 @@
+"""The model card: what the demo model is, how it was made, what it can do and what it cannot."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+BARS = {"one_attribute": 0.90, "two_attributes": 0.80, "image_to_image": 0.80}
+_NAMES = {
+    "one_attribute": "text to image, one attribute",
+    "two_attributes": "text to image, two attributes",
+    "image_to_image": "image to image, any shared kind of object",
+    "image_to_image_main_kind": "image to image, the same main object",
+}
+
+
+def model_card(folder: Path, figures: dict[str, Any]) -> str:
+    """The README.md of a model folder, from its configuration, its log and the ``figures`` of its evaluation."""
+    config = json.loads((folder / "training_config.json").read_text(encoding="utf-8"))
+    lines = (folder / "training.jsonl").read_text(encoding="utf-8").splitlines()
+    last = json.loads(lines[-1])
+    size = sum(path.stat().st_size for path in folder.iterdir() if path.suffix in (".safetensors", ".json")) / 2**20
+    rows = "\n".join(f"| {label} | {figures[key]:.3f} | {_bar(key, figures[key])} |" for key, label in _NAMES.items())
+    hidden = "\n".join(_hidden_row(name, values) for name, values in figures["hidden"].items())
+    return f"""# The demo model
+
+A small CLIP for drawn scenes, in open_clip's own layout: load it with `Encoder.load("demo")`, or with
+`open_clip.create_model_from_pretrained("local-dir:assets/models/demo")`. It exists so that the demo runs offline and on
+a processor; it knows the scenes of `preprocessing/scenes` and nothing else. For photographs use a real CLIP, such as
+`ViT-B-32/openai`.
+
+## How it was made
+
+`python -m preprocessing train-demo-model`: {config["scenes"]:,} drawn scenes and, of half of them, a twin that differs
+in its objects' colours alone, in the same batch; {config["epochs"]} epochs in {last["seconds"] / 60:.0f} minutes on two
+shared processor cores. {_start(config)} The image tower is open_clip's ModifiedResNet (layers
+{config["image_layers"]}, width {config["image_width"]}, {config["image_size"]} px), the text tower has
+{config["text_layers"]} layers of {config["text_width"]}; {size:.1f} MiB in all. `training_config.json` holds every
+setting, `training.jsonl` the log.
+
+The losses: symmetric contrast between images and captions, and between images and short queries (a query counts as
+right for every image of the batch that it is true of), on the towers' vectors and on the 32-d vectors of the heads;
+among the images' 32-d vectors, where those that share a kind of object are to lie nearer; KoLeo on the 32-d vectors;
+and auxiliary classifiers, thrown away afterwards:
+
+* of the objects, their colours and the setting, on the image tower's vectors, and of what stands where, inside the
+  image tower: it learns to see in minutes instead of hours;
+* of the **hidden attributes** (drawing style, tilt, frame, pattern, lighting, weather), on both vectors. No caption
+  ever mentions these. A CLIP trained on a web of captions sees such things because someone, somewhere, wrote about
+  them; this one would throw them away, so the labels of the drawing programme stand in. The text tower never learns
+  words for them: they can be found by labelling only, as the demo shows.
+
+Words that training never saw have rows of zeros in the token table: they say nothing. Weights are stored in half
+precision.
+
+## How good it is
+
+On {figures["images"]:,} scenes never used in training, from 8-bit codes (images) and 32-d floats (texts); precision of
+the first ten answers:
+
+| | precision at 10 | bar |
+| --- | --- | --- |
+{rows}
+
+By chance, {figures["image_to_image_chance"]:.2f} of all pairs of images share a kind of object.
+
+| queries | number | precision at 10 | the worst |
+| --- | --- | --- | --- |
+{_group_rows(figures)}
+
+A scene's own caption finds it among the first ten of {figures["images"]:,} in {figures["caption_recall_at_10"]:.0%} of
+the cases; {figures["distinct_codes"]:.1%} of the codes are distinct.
+
+What captions leave out: accuracy of a linear probe on the codes, and F1 over all images for each value from 10 right
+and 10 wrong labels beside 1,000 unlabelled images (cut halfway between the means, mean of 5 draws):
+
+| attribute | probe | F1 from ten labels |
+| --- | --- | --- |
+{hidden}
+
+`python -m preprocessing evaluate-demo-model` measures it again.
+"""
+
+
+def _start(config: dict[str, Any]) -> str:
+    return str(config.get("started_from") or "It started from random weights.")
+
+
+def _bar(key: str, value: float) -> str:
+    if key not in BARS:
+        return "-"
+    return f"{BARS[key]:.2f}, {'reached' if value >= BARS[key] else 'not reached'}"
+
+
+def _group_rows(figures: dict[str, Any]) -> str:
+    groups = {**figures["one_attribute_by_group"], **figures["two_attributes_by_group"]}
+    return "\n".join(
+        f"| {name} | {group['queries']} | {group['precision_at_10']:.3f} | "
+        + ", ".join(f"{text} ({value:.1f})" for text, value in list(group["worst"].items())[:3])
+        + " |"
+        for name, group in groups.items()
+        if group["queries"]
+    )
+
+
+def _hidden_row(name: str, values: dict[str, Any]) -> str:
+    scores = ", ".join(f"{value} {score['f1']:.2f}" for value, score in values["few_shot_f1"].items())
+    return f"| {name} | {values['probe_accuracy']:.3f} | {scores} |"

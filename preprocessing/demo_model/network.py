@@ -1,0 +1,85 @@
+"""The networks that are trained: a small open_clip model, two projection heads, and classifiers to throw away."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional
+
+from clip_branches.encoding import Head
+from clip_branches.encoding._torchvision import ensure_torchvision
+from preprocessing.demo_model.config import TrainingConfig
+
+Layer = tuple[np.ndarray[Any, np.dtype[np.float32]], np.ndarray[Any, np.dtype[np.float32]]]
+
+
+def build_towers(config: TrainingConfig, vocabulary: int) -> Any:
+    """A fresh open_clip model of ``config`` whose token table has ``vocabulary`` rows only."""
+    ensure_torchvision()
+    from open_clip.model import CLIP
+
+    settings = config.model_config()
+    settings["text_cfg"]["vocab_size"] = vocabulary
+    return CLIP(**settings).to(memory_format=torch.channels_last)
+
+
+class ProjectionMLP(nn.Module):
+    """Linear, BatchNorm, ReLU (each width of ``hidden``); Linear; unit length."""
+
+    def __init__(self, inputs: int, hidden: tuple[int, ...], outputs: int) -> None:
+        super().__init__()
+        sizes = (inputs, *hidden)
+        blocks: list[nn.Module] = []
+        for before, after in pairwise(sizes):
+            blocks += [nn.Linear(before, after, bias=False), nn.BatchNorm1d(after), nn.ReLU()]
+        self.layers = nn.Sequential(*blocks, nn.Linear(sizes[-1], outputs))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return functional.normalize(self.layers(x), dim=-1)
+
+    def folded_layers(self) -> list[Layer]:
+        """(weight, bias) of each Linear with the BatchNorm behind it folded in, as :class:`Head` holds them."""
+        folded: list[Layer] = []
+        modules = list(self.layers)
+        for number, module in enumerate(modules):
+            if not isinstance(module, nn.Linear):
+                continue
+            weight = module.weight.detach().double()
+            bias = (
+                torch.zeros(len(weight), dtype=torch.float64) if module.bias is None else module.bias.detach().double()
+            )
+            norm = modules[number + 1] if number + 1 < len(modules) else None
+            if isinstance(norm, nn.BatchNorm1d):
+                gain = norm.weight.detach() / torch.sqrt(norm.running_var.double() + norm.eps)
+                weight, bias = weight * gain[:, None], norm.bias.detach() - norm.running_mean.double() * gain
+            folded.append((weight.float().numpy(), bias.float().numpy()))
+        return folded
+
+
+class Heads(nn.Module):
+    """The image head and the text head, trained together."""
+
+    def __init__(self, config: TrainingConfig) -> None:
+        super().__init__()
+        self.image = ProjectionMLP(config.embedding_dim, config.head_hidden, config.code_dim)
+        self.text = ProjectionMLP(config.embedding_dim, config.head_hidden, config.code_dim)
+
+    def export(self) -> Head:
+        return Head("mlp", self.image.folded_layers(), self.text.folded_layers())
+
+
+class CosineClassifier(nn.Module):
+    """Class scores ``scale * cos(z, w)``: with the scale fixed, only a class given real room on the sphere is read."""
+
+    def __init__(self, inputs: int, classes: int, scale: float) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(classes, inputs) / inputs**0.5)
+        self.bias = nn.Parameter(torch.zeros(classes))
+        self.scale = scale
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.scale * x @ functional.normalize(self.weight, dim=-1).T + self.bias
