@@ -90,7 +90,7 @@ _MODEL_HELP = "A folder below the models folder, local-dir:PATH, or open_clip's 
 
 @main.command(help="Make the demo's pictures and build the catalogue 'demo' of them.")
 @click.option("--count", type=click.IntRange(1), default=6_000, show_default=True, help="Number of pictures.")
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
+@click.option("--seed", type=click.IntRange(0, 999), default=0, show_default=True, help="Which set of pictures.")
 @click.option("--name", default="demo", show_default=True)
 @click.option("--model", default="demo", show_default=True, help=_MODEL_HELP)
 @_model_options
