@@ -52,7 +52,7 @@ def test_processes_and_a_second_start_draw_the_same(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("count", "seed"), [(0, 0), (10, -1), (10, 1_000), (1_000_001, 0)])
 def test_counts_and_seeds_stay_in_the_range_of_the_catalogue(tmp_path: Path, count: int, seed: int) -> None:
-    with pytest.raises(InvalidInput, match="seed.*count"):
+    with pytest.raises(InvalidInput, match=r"seed.*count"):
         write_demo_source(tmp_path, count=count, seed=seed)
 
 
