@@ -35,16 +35,15 @@ class _ServiceOutput(Printer):  # type: ignore[misc]
 
 
 @click.command(help=__doc__)
-@click.option("--demo", is_flag=True, help="Build the demo catalogue first if it is missing.")
+@click.option("--demo", is_flag=True, help="Build the demo catalogue first if it is missing or out of date.")
 def serve(demo: bool) -> None:
     try:
         settings: list[ServiceSettings] = [SearchSettings.load(), DataSettings.load(), WebSettings.load()]
         _require_free_ports(settings)
     except ClipBranchesError as error:
         raise click.ClickException(error.message) from error
-    data_dir = settings[0].data_dir
-    if demo and not (settings[0].catalogues_dir / "demo" / "manifest.json").exists():
-        _build_demo_catalogue(data_dir)
+    if demo:
+        _build_demo_catalogue(settings[0].data_dir)
     sys.exit(_run(settings))
 
 
@@ -67,14 +66,14 @@ def _require_free_ports(settings: list[ServiceSettings]) -> None:
 
 
 def _build_demo_catalogue(data_dir: Path) -> None:
-    click.echo("Building the demo catalogue (once; about a minute) ...")
+    """Build what is missing or no longer fits the demo model; a whole catalogue is left as it is, in seconds."""
     command = [sys.executable, "-m", "preprocessing", "demo", "--data-dir", str(data_dir)]
     try:
         code = subprocess.run(command, check=False).returncode
     except KeyboardInterrupt:
         code = 130
     if code:
-        raise click.ClickException("The demo catalogue was not built; the next run goes on from where this one stopped.")
+        raise click.ClickException("The demo catalogue was not built; the next run goes on where this one stopped.")
 
 
 def _run(settings: list[ServiceSettings]) -> int:
