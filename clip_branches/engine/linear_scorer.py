@@ -1,4 +1,4 @@
-"""A linear score on the codes, anchored on the text."""
+"""A linear score on the codes, learned from few labels and anchored on the text."""
 
 from __future__ import annotations
 
@@ -17,15 +17,30 @@ from clip_branches.engine.checks import (
     check_linear,
     check_weights,
 )
+from clip_branches.engine.cut import best_cut
 from clip_branches.engine.kernels.linear import score_codes
+from clip_branches.engine.kernels.newton import cholesky
+from clip_branches.engine.logistic import Fit, Vector, fit_logistic, times
 from clip_branches.errors import InvalidInput
 
 if TYPE_CHECKING:
     from clip_branches.engine.index import BoxIndex
 
+_FEW = 30  # with fewer unlabelled images there is no distribution to cut
+# Two readings of the labels, as (text pull, prior sd of the log odds, shrinkage of the covariance, weight of the
+# unlabelled): "the text is right, correct it a little" and "the text does not say it, learn it from the labels".
+_TRUSTING = (1.0, 0.3, 1.0, 1.0)
+_FREE = (0.0, 1.0, 0.3, 0.03)
+# Which reading holds is judged by how well the labels themselves fit a strong text pull against none, other
+# directions left free: log odds of trust = _DOUBT * (log evidence with - without) + _TRUST.
+_JUDGE = (6.0, 2.0, 0.3)
+_DOUBT, _TRUST = 2.5, 2.5
+
 
 class LinearScorer(BaseEstimator):  # type: ignore[misc]
     """Score ``bias_ + sum_d weights_[d] * code[d]``; rows at or above ``threshold_`` are accepted.
+
+    With unlabelled codes the score is an estimate of the log odds that an image is right.
 
     Parameters
     ----------
@@ -36,56 +51,40 @@ class LinearScorer(BaseEstimator):  # type: ignore[misc]
 
     Attributes
     ----------
-    weights_ : ndarray of shape (32,), float32;  bias_ : float32;  threshold_ : float32
+    weights_ : ndarray of shape (32,), float32.   bias_, threshold_ : float32.   n_features_in_ : 32.
+    trust_ : float, 0 to 1, how far the labels agree that the anchor says what is wanted (0 without an anchor).
     """
 
-    def __init__(self, anchor: Any = None, quantiser: Any = None, ridge: float = 1.0) -> None:
+    def __init__(self, anchor: Any = None, quantiser: Any = None) -> None:
         self.anchor = anchor
         self.quantiser = quantiser
-        self.ridge = ridge
 
     def fit(self, codes: Any, labels: Any, sample_weight: Any = None, unlabelled: Any = None) -> Self:
         """Learn from codes uint8 (n, 32) with labels 0/1 (n,), at least one of them 1.
 
-        unlabelled: codes uint8 (m, 32) drawn at random from the catalogue, mostly but not surely wrong.
+        sample_weight: finite, >= 0, (n,). unlabelled: codes uint8 (m, 32) drawn at random from the catalogue, mostly
+        but not surely wrong. Raises InvalidInput; a model that was fitted before stays as it was.
         """
         codes = check_codes(codes, "LinearScorer.fit")
-        positive = check_labels(labels, len(codes), "LinearScorer.fit")
+        right = check_labels(labels, len(codes), "LinearScorer.fit")
         weight = check_weights(sample_weight, len(codes), "LinearScorer.fit")
-        rest = check_codes(
-            np.zeros((0, DIMS), np.uint8) if unlabelled is None else unlabelled, "LinearScorer.fit", empty=True
-        )
+        rest = codes[:0] if unlabelled is None else check_codes(unlabelled, "LinearScorer.fit", empty=True)
         low, step = self._affine()
-        x = low + step * codes.astype(np.float64)
-        u = low + step * rest.astype(np.float64)
-        everything = np.vstack([x, u])
-        scale = np.sqrt(everything.var(axis=0).mean()) + 1e-9
-        centre = everything.mean(axis=0)
-        prior = np.zeros(DIMS)
-        if self.anchor is not None:
-            anchor = np.asarray(self.anchor, dtype=np.float64)
-            prior = anchor / (np.linalg.norm(anchor) + 1e-12)
-        w, b = _logistic(
-            (everything - centre) / scale,
-            np.concatenate([positive, np.zeros(len(u), bool)]),
-            np.concatenate([weight, np.full(len(u), 0.1)]),
-            prior,
-            self.ridge,
-        )
-        self._store(w / scale, b - (w / scale) @ centre, low, step, 0.0)
-        return self
-
-    def _affine(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        if self.quantiser is None:
-            return np.full(DIMS, -1.0), np.full(DIMS, 1 / 127.5)
-        return np.asarray(self.quantiser.low_, np.float64), np.asarray(self.quantiser.step_, np.float64)
-
-    def _store(self, w: NDArray[np.float64], b: float, low: Any, step: Any, threshold: float) -> None:
-        self.weights_: Floats
-        self.bias_: np.float32
-        self.weights_, self.bias_ = check_linear(w * step, float(b + w @ low), "LinearScorer.fit")
+        problem = _Problem(low + step * codes, low + step * rest, right, weight, self._checked_anchor())
+        w, trust, unseen = problem.solve()
+        slope, offset, threshold = 1.0, 0.0, 0.0
+        if len(rest) >= _FEW:
+            cut = best_cut((problem.rest - problem.centre) @ w, unseen[right], unseen[~right])
+            slope, offset, threshold = cut.slope, cut.offset, cut.threshold
+        else:
+            offset = -_middle(unseen, right)
+        weights, bias = check_linear(slope * w * step, offset + slope * (low - problem.centre) @ w, "LinearScorer.fit")
+        self.weights_: Floats = weights
+        self.bias_: np.float32 = bias
         self.threshold_ = np.float32(threshold)
+        self.trust_ = trust
         self.n_features_in_ = DIMS
+        return self
 
     def decision_function(self, codes: Any) -> Floats:
         """Scores, float32 (n,), of codes uint8 (n, 32)."""
@@ -105,35 +104,99 @@ class LinearScorer(BaseEstimator):  # type: ignore[misc]
         rows, scores = index.above(self.weights_, float(self.bias_), float(self.threshold_))
         return rows, scores, None
 
+    def _affine(self) -> tuple[Vector, Vector]:
+        if self.quantiser is None:
+            return np.full(DIMS, -1.0), np.full(DIMS, 1 / 127.5)
+        return np.asarray(self.quantiser.low_, np.float64), np.asarray(self.quantiser.step_, np.float64)
+
+    def _checked_anchor(self) -> Vector | None:
+        if self.anchor is None:
+            return None
+        anchor = np.asarray(self.anchor, np.float64)
+        if anchor.shape != (DIMS,) or not np.isfinite(anchor).all() or not anchor.any():
+            raise InvalidInput(
+                f"The 'anchor' of LinearScorer must be {DIMS} finite numbers, not all 0. Got shape {anchor.shape} instead."
+            )
+        return anchor
+
     def _require_fit(self) -> None:
         if not hasattr(self, "weights_"):
             raise InvalidInput("This LinearScorer must be fitted before it can answer: call fit(codes, labels) first.")
 
 
-def _logistic(
-    x: NDArray[np.float64],
-    positive: NDArray[np.bool_],
-    weight: NDArray[np.float64],
-    prior: NDArray[np.float64],
-    ridge: float,
-) -> tuple[NDArray[np.float64], float]:
-    """Class-balanced logistic regression pulled towards ``prior`` by ``ridge``: Newton's method, (w, b)."""
-    y = positive.astype(np.float64)
-    weight = weight.copy()
-    for side in (positive, ~positive):
-        if weight[side].sum() > 0:
-            weight[side] *= positive.sum() / weight[side].sum()
-    features = np.column_stack([x, np.ones(len(x))])
-    target = np.append(prior, 0.0)
-    penalty = np.full(len(target), ridge)
-    penalty[-1] = 1e-3
-    theta = target.copy()
-    for _ in range(25):
-        p = 1 / (1 + np.exp(-np.clip(features @ theta, -30, 30)))
-        gradient = features.T @ (weight * (p - y)) + penalty * (theta - target)
-        curvature = (features * (weight * p * (1 - p))[:, None]).T @ features + np.diag(penalty)
-        step = np.linalg.solve(curvature, gradient)
-        theta -= step
-        if np.abs(step).max() < 1e-8:
-            break
-    return theta[:-1], float(theta[-1])
+class _Problem:
+    """The labels and the catalogue they come from, centred, with the covariance that tells loud from quiet directions."""
+
+    def __init__(
+        self, x: Vector, rest: Vector, right: NDArray[np.bool_], weight: Vector, anchor: Vector | None
+    ) -> None:
+        self.x, self.rest, self.right, self.weight = x, rest, right, weight
+        everything = rest if len(rest) >= _FEW else np.vstack([x, rest])
+        self.centre: Vector = everything.mean(axis=0)
+        spread = everything - self.centre
+        floor = 1e-9 + 1e-6 * float((x**2).mean())  # constant dimensions keep a little variance
+        self.covariance: Vector = times(spread.T, spread) / len(everything) + floor * np.eye(DIMS)
+        self.anchor = None if anchor is None else anchor / np.sqrt(anchor @ self.covariance @ anchor)
+
+    def solve(self) -> tuple[Vector, float, Vector]:
+        """(direction of unit sd over the catalogue, trust in the text, scores of the labelled had they been unseen)."""
+        free, trust = self._read(*_FREE), 0.0
+        parts = [(1.0, free, np.zeros(DIMS))]
+        if self.anchor is not None:
+            doubt = self._judge(_JUDGE[0]) - self._judge(0.0)
+            trust = float(1 / (1 + np.exp(-np.clip(_DOUBT * doubt + _TRUST, -40, 40))))
+            trusting = self._read(*_TRUSTING)
+            parts = [(trust, trusting, _TRUSTING[0] * self.anchor), (1 - trust, free, np.zeros(DIMS))]
+        w = np.zeros(DIMS)
+        shift = np.zeros(len(self.x))
+        for share, fit, pull in parts:
+            direction = fit.direction + pull
+            sd = self._sd(direction)
+            w += share * direction / sd
+            shift += share * (fit.unseen - fit.scores) / sd
+        sd = self._sd(w)
+        w /= sd
+        return w, trust, (self.x - self.centre) @ w + shift / sd
+
+    def _read(self, pull: float, sd: float, shrinkage: float, share: float) -> Fit:
+        """Labelled and unlabelled rows together, both classes of equal weight, the unlabelled as light wrong ones."""
+        weight = np.concatenate([self.weight, np.zeros(len(self.rest))])
+        right = np.concatenate([self.right, np.zeros(len(self.rest), bool)]).astype(np.float64)
+        positives, negatives = self.weight[self.right].sum(), self.weight[~self.right].sum()
+        if len(self.rest):
+            # Too few wrong labels: the unlabelled stand in for the missing ones.
+            weight[len(self.x) :] = max(share * positives, positives - negatives) / len(self.rest)
+        wrong = right == 0
+        if weight[wrong].sum() > 0:
+            weight[wrong] *= positives / weight[wrong].sum()
+        rows = np.vstack([self.x, self.rest]) - self.centre
+        return fit_logistic(rows, right, weight, self._offset(rows, pull), self._root(sd, shrinkage), len(self.x))
+
+    def _judge(self, pull: float) -> float:
+        """Log evidence of the labels alone under a text pull."""
+        rows = self.x - self.centre
+        root = self._root(*_JUDGE[1:])
+        return fit_logistic(
+            rows, self.right.astype(np.float64), self.weight, self._offset(rows, pull), root, 0
+        ).evidence
+
+    def _offset(self, rows: Vector, pull: float) -> Vector:
+        return np.zeros(len(rows)) if self.anchor is None or pull == 0 else pull * (rows @ self.anchor)
+
+    def _root(self, sd: float, shrinkage: float) -> Vector:
+        """Root of the prior covariance: inverse of the shrunk covariance, so that loud nuisances do not dominate."""
+        mean = np.trace(self.covariance) / DIMS
+        prior = np.linalg.inv(self.covariance / mean + shrinkage * np.eye(DIMS))
+        prior *= sd**2 * DIMS / np.trace(prior @ self.covariance)
+        root: Vector = cholesky(prior)
+        return root
+
+    def _sd(self, w: Vector) -> float:
+        return float(np.sqrt(w @ self.covariance @ w)) or 1.0
+
+
+def _middle(scores: Vector, right: NDArray[np.bool_]) -> float:
+    """Half-way between the labelled classes; just below the lowest right one where none is wrong."""
+    if right.all():
+        return float(scores.min()) - 1e-6
+    return float((scores[right].mean() + scores[~right].mean()) / 2)
