@@ -8,6 +8,7 @@ const HEARTBEAT_MS = 10_000;
 const aborted = () => new DOMException("The action was replaced by another.", "AbortError");
 
 class Connection extends Emitter {
+  check = () => api.catalogues(); // an answer means that the service is back
   down = null; // {message, retryAt} while a service is away
   #attempts = 0;
   #timer = null;
@@ -42,7 +43,7 @@ class Connection extends Emitter {
   /** Notices a service that went away while nobody asked it for anything. */
   watch() {
     setInterval(() => {
-      if (!this.down && !document.hidden) this.keepTrying(() => api.catalogues()).catch(() => {});
+      if (!this.down && !document.hidden) this.keepTrying(() => this.check()).catch(() => {});
     }, HEARTBEAT_MS);
     window.addEventListener("online", () => this.tryNow());
   }
@@ -71,7 +72,7 @@ class Connection extends Emitter {
     this.#timer = -1; // a probe is under way: nobody else starts one
     this.emit("probe");
     try {
-      await api.catalogues();
+      await this.check();
     } catch (error) {
       if (error.passing) return this.#schedule(error);
     }

@@ -1,6 +1,6 @@
 // Puts the page together.
 
-import { api } from "./api.js";
+import { api, ApiError } from "./api.js";
 import { app } from "./app.js";
 import { connection } from "./connection.js";
 import { $, debounce } from "./dom.js";
@@ -112,6 +112,14 @@ function nothingToSearch(unavailable) {
     ? `The catalogue “${broken[0]}” cannot be served: ${broken[1]}`
     : "There is no catalogue to search yet. The page goes on by itself as soon as one is ready.";
 }
+
+// A service that has just been started answers before it has opened the catalogue that is being searched.
+connection.check = async () => {
+  const { catalogues, unavailable = {} } = await api.catalogues();
+  const { name } = app.catalogue ?? {};
+  if (!name || name in unavailable || catalogues.some((catalogue) => catalogue.name === name)) return;
+  throw new ApiError("The search service is opening its catalogues.", { code: "service_unavailable" });
+};
 
 async function begin() {
   const boot = JSON.parse($("#boot").textContent);

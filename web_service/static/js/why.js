@@ -31,13 +31,12 @@ function drawWhy() {
   $("#boxes-more").textContent = left > 0 ? `and ${count(left)} more, smaller boxes` : "";
 }
 
-function explanation({ model, boxes, boxes_decide: decide, cut }) {
+function explanation({ model, boxes, boxes_decide: decide }) {
   if (model === "text") return "Every image, ordered by how close it is to your query. Refine to get a rule that says yes or no.";
-  const cutWords = cut === null || cut === undefined ? "" : ` (at least ${cut.toFixed(3)})`;
-  if (!boxes.length) return `${NAMES[model]}: a score decides${cutWords}.`;
+  if (!boxes.length) return `${NAMES[model]}: a score decides.`;
   const n = boxes.length === 1 ? "box" : `${count(boxes.length)} boxes`;
   if (decide) return `${NAMES[model]}: an image is accepted when it lies inside the ${n} below${model === "ensemble" ? " of enough branches" : ""}.`;
-  return `${NAMES[model]}: a score decides${cutWords}. The ${n} below describe the answer in plain ranges; they do not decide it.`;
+  return `${NAMES[model]}: a score decides. The ${n} below describe the answer in plain ranges; they do not decide it.`;
 }
 
 function boxItem(box, i) {
