@@ -33,7 +33,7 @@ class Running:
 
     def __init__(self, data_dir: Path) -> None:
         self.data_dir = data_dir
-        self._ports = dict(zip(SERVICES, _free_ports(len(SERVICES)), strict=True))
+        self._ports = dict(zip(SERVICES, free_ports(len(SERVICES)), strict=True))
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         self._logs = data_dir / "logs"
         self._logs.mkdir(parents=True, exist_ok=True)
@@ -107,7 +107,7 @@ class Running:
         return (self._logs / f"{service}.log").read_text(errors="replace")[-3_000:]
 
 
-def _free_ports(count: int) -> list[int]:
+def free_ports(count: int) -> list[int]:
     """Ports that are free now, all held open until all are known, so that none is given twice."""
     probes = [socket.socket() for _ in range(count)]
     try:
