@@ -38,7 +38,12 @@ def wait_until_ready(process: subprocess.Popen[str], url: str) -> None:
 def test_ctrl_c_ends_all_three_and_leaves_the_ports_free(demo_data: Path) -> None:
     ports = free_ports(3)
     process = subprocess.Popen(
-        COMMAND, cwd=ROOT, env=environment(demo_data, ports), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        COMMAND,
+        cwd=ROOT,
+        env=environment(demo_data, ports),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
     )
     try:
         wait_until_ready(process, f"http://127.0.0.1:{ports[2]}/readyz")
