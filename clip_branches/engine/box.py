@@ -48,7 +48,8 @@ class Box:
 
     def contains(self, codes: Any) -> NDArray[np.bool_]:
         """Which rows of ``codes`` (n, 32) lie inside: bools of shape (n,)."""
-        return members([self], check_codes(codes, "Box.contains", empty=True))[0]
+        inside: NDArray[np.bool_] = members([self], check_codes(codes, "Box.contains", empty=True))[0]
+        return inside
 
     def sql(self) -> str:
         """The box as a WHERE condition over columns f0 to f31; sides that exclude nothing are left out."""

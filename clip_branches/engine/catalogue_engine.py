@@ -43,7 +43,8 @@ class CatalogueEngine:
             index = BoxIndex.open(segment.index_path, verify=verify)
             if index.n_rows != segment.rows:
                 raise DamagedFile(
-                    f"{segment.index_path} must hold the {segment.rows} rows of its segment. Got {index.n_rows} instead; rebuild it."
+                    f"{segment.index_path} must hold the {segment.rows} rows of its segment. "
+                    f"Got {index.n_rows} instead; rebuild it."
                 )
             indexes.append(index)
         return cls(catalogue, indexes, quantiser)
@@ -115,7 +116,8 @@ class CatalogueEngine:
         boxes = check_boxes(boxes, "CatalogueEngine.count_within")
         if not boxes or not answer.total:
             return np.zeros(len(boxes), np.int64)
-        return members(boxes, self.codes_of(answer.ids)).sum(axis=1)
+        counts: NDArray[np.int64] = members(boxes, self.codes_of(answer.ids)).sum(axis=1, dtype=np.int64)
+        return counts
 
     def _linear(self, vector: Any) -> tuple[NDArray[np.float32], float]:
         """Weights and bias on codes for the dot product with a vector: x = low + step * code."""

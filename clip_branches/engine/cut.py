@@ -15,41 +15,66 @@ from numpy.typing import NDArray
 from clip_branches.engine.kernels.mixture import fit_mixture
 
 Vector = NDArray[np.float64]
-_LABEL_WEIGHT = 3.0  # one label counts as so many unlabelled images
+LABEL_WEIGHT = 3.0  # one label counts as so many unlabelled images
 _PRIOR = (1.0, 15.0)  # pseudo-counts of right and wrong among the unlabelled
-_STARTS = (0.02, 0.2)
-_LEAST = np.array([-7.0, -np.inf, -np.inf, -1.5])
-_MOST = np.array([1.0, np.inf, np.inf, 2.5])
+_SHARES = (0.02, 0.2)  # of right ones, where the search for a fit starts
+# (log odds of the share, mean of the wrong, log variance, log distance of the means), in units of the scores' sd
+_LEAST = np.array([-7.0, -3.0, -6.0, -1.5])
+_MOST = np.array([1.0, 3.0, 1.0, 2.5])
+_NONE = np.zeros(0)
 
 
 @dataclass(frozen=True)
-class Cut:
-    """log odds of being right = slope * score + offset; accept where they reach ``threshold``."""
+class Mixture:
+    """Log odds of being right = ``slope * score + offset``; ``state`` starts the next fit near this one."""
 
     slope: float
     offset: float
-    threshold: float
+    state: Vector
+
+    def log_odds(self, scores: Vector) -> Vector:
+        return self.slope * scores + self.offset
 
 
-def best_cut(unlabelled: Vector, right: Vector, wrong: Vector) -> Cut:
+def fit_scores(unlabelled: Vector, right: Vector, wrong: Vector, start: Vector | None = None) -> Mixture:
     """From scores of unlabelled images (m,), m >= 2, and of labelled ones, as if they had not been trained on."""
-    scale = float(unlabelled.std()) or 1.0
-    centre = float(unlabelled.mean())
+    scale, centre = _scale(unlabelled)
     u, r, w = ((part - centre) / scale for part in (unlabelled, right, wrong))
-    gap = max(float(r.mean()), 0.5)
-    starts = [np.array([np.log(share / (1 - share)), 0.0, np.log(0.8), np.log(gap)]) for share in _STARTS]
-    losses = [fit_mixture(start, _LEAST, _MOST, u, r, w, _LABEL_WEIGHT, *_PRIOR) for start in starts]
-    eta, low, log_variance, log_gap = starts[int(np.argmin(losses))]
+    starts = [start.copy()] if start is not None else _starts(max(float(r.mean()), 0.5))
+    losses = [fit_mixture(state, _LEAST, _MOST, u, r, w, LABEL_WEIGHT, *_PRIOR) for state in starts]
+    state = starts[int(np.argmin(losses))]
+    eta, low, log_variance, log_gap = state
     slope = np.exp(log_gap - log_variance)
     offset = eta - slope * (low + np.exp(log_gap) / 2)
-    threshold = _best_expected_f1(slope * u + offset)
-    return Cut(float(slope / scale), float(offset - slope * centre / scale), threshold)
+    return Mixture(float(slope / scale), float(offset - slope * centre / scale), state)
 
 
-def _best_expected_f1(log_odds: Vector) -> float:
-    """The threshold of largest expected F1 over these images: 2 sum accepted p / (accepted + sum p)."""
+def two_humps(unlabelled: Vector) -> float:
+    """How much better two normal distributions tell the scores than one: log likelihood ratio, >= 0, in nats."""
+    scale, centre = _scale(unlabelled)
+    u = (unlabelled - centre) / scale
+    losses = [fit_mixture(state, _LEAST, _MOST, u, _NONE, _NONE, 0.0, 1.0, 1.0) for state in _starts(1.5)]
+    return float(max(0.0, 0.5 * len(u) - min(losses) + 2 * np.log(2)))  # the last term: the prior at equal shares
+
+
+def best_threshold(log_odds: Vector) -> float:
+    """The log odds from which to accept for the largest expected F1: 2 sum accepted p / (accepted + sum p)."""
     falling = -np.sort(-log_odds)
-    share = 1 / (1 + np.exp(-np.clip(falling, -40, 40)))
+    share = sigmoid(falling)
     f1 = 2 * np.cumsum(share) / (np.arange(1, len(share) + 1) + share.sum())
     best = int(np.argmax(f1))
     return float((falling[best] + falling[min(best + 1, len(falling) - 1)]) / 2)
+
+
+def sigmoid(x: Vector) -> Vector:
+    """1 / (1 + exp(-x)), kept off 0 and 1."""
+    return 1 / (1 + np.exp(-np.clip(x, -40, 40)))
+
+
+def _scale(scores: Vector) -> tuple[float, float]:
+    return float(scores.std()) or 1.0, float(scores.mean())
+
+
+def _starts(gap: float) -> list[Vector]:
+    gap = min(max(gap, np.exp(_LEAST[3])), np.exp(_MOST[3]))
+    return [np.array([np.log(share / (1 - share)), 0.0, np.log(0.8), np.log(gap)]) for share in _SHARES]

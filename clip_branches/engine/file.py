@@ -12,8 +12,8 @@
     128     4      crc32 of bytes 0 to 127
 
 Sections, each starting at a multiple of 64: zone_low and zone_high, uint8 (dims, blocks): lowest and highest code of
-each block; rows, int64 (n,): the caller's row of each stored row, or no bytes when the order is the caller's own; codes,
-uint8: the blocks one after another, each column by column (a short last block is not padded).
+each block; rows, int64 (n,): the caller's row of each stored row, or no bytes when the order is the caller's own;
+codes, uint8: the blocks one after another, each column by column (a short last block is not padded).
 """
 
 from __future__ import annotations

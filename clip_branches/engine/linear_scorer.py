@@ -17,10 +17,11 @@ from clip_branches.engine.checks import (
     check_linear,
     check_weights,
 )
-from clip_branches.engine.cut import best_cut
+from clip_branches.engine.cut import best_threshold, fit_scores, sigmoid
 from clip_branches.engine.kernels.linear import score_codes
 from clip_branches.engine.kernels.newton import cholesky
 from clip_branches.engine.logistic import Fit, Vector, fit_logistic, times
+from clip_branches.engine.sharpen import sharpen, unit
 from clip_branches.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -72,15 +73,18 @@ class LinearScorer(BaseEstimator):  # type: ignore[misc]
         low, step = self._affine()
         problem = _Problem(low + step * codes, low + step * rest, right, weight, self._checked_anchor())
         w, trust, unseen = problem.solve()
-        slope, offset, threshold = 1.0, 0.0, 0.0
+        slope, threshold = 1.0, 0.0
         if len(rest) >= _FEW:
-            cut = best_cut((problem.rest - problem.centre) @ w, unseen[right], unseen[~right])
-            slope, offset, threshold = cut.slope, cut.offset, cut.threshold
+            scores = times(problem.rest, w[:, None])[:, 0]
+            mixture = fit_scores(scores, unseen[right], unseen[~right])
+            slope, offset = mixture.slope, mixture.offset
+            threshold = best_threshold(mixture.log_odds(scores))
         else:
             offset = -_middle(unseen, right)
-        weights, bias = check_linear(slope * w * step, offset + slope * (low - problem.centre) @ w, "LinearScorer.fit")
+        bias = float(offset + slope * (low - problem.centre) @ w)
+        weights, bias32 = check_linear(slope * w * step, bias, "LinearScorer.fit")
         self.weights_: Floats = weights
-        self.bias_: np.float32 = bias
+        self.bias_: np.float32 = bias32
         self.threshold_ = np.float32(threshold)
         self.trust_ = trust
         self.n_features_in_ = DIMS
@@ -115,7 +119,7 @@ class LinearScorer(BaseEstimator):  # type: ignore[misc]
         anchor = np.asarray(self.anchor, np.float64)
         if anchor.shape != (DIMS,) or not np.isfinite(anchor).all() or not anchor.any():
             raise InvalidInput(
-                f"The 'anchor' of LinearScorer must be {DIMS} finite numbers, not all 0. Got shape {anchor.shape} instead."
+                f"The 'anchor' of LinearScorer must be {DIMS} finite numbers, not all 0. Got {anchor!r} instead."
             )
         return anchor
 
@@ -125,18 +129,23 @@ class LinearScorer(BaseEstimator):  # type: ignore[misc]
 
 
 class _Problem:
-    """The labels and the catalogue they come from, centred, with the covariance that tells loud from quiet directions."""
+    """Labelled and unlabelled vectors, centred, with the covariance that tells loud directions from quiet ones."""
 
     def __init__(
-        self, x: Vector, rest: Vector, right: NDArray[np.bool_], weight: Vector, anchor: Vector | None
+        self,
+        x: Vector,
+        rest: Vector,
+        right: NDArray[np.bool_],
+        weight: Vector,
+        anchor: Vector | None,
     ) -> None:
-        self.x, self.rest, self.right, self.weight = x, rest, right, weight
         everything = rest if len(rest) >= _FEW else np.vstack([x, rest])
         self.centre: Vector = everything.mean(axis=0)
+        self.x, self.rest, self.right, self.weight = x - self.centre, rest - self.centre, right, weight
         spread = everything - self.centre
         floor = 1e-9 + 1e-6 * float((x**2).mean())  # constant dimensions keep a little variance
         self.covariance: Vector = times(spread.T, spread) / len(everything) + floor * np.eye(DIMS)
-        self.anchor = None if anchor is None else anchor / np.sqrt(anchor @ self.covariance @ anchor)
+        self.anchor = None if anchor is None else unit(anchor, self.covariance)
 
     def solve(self) -> tuple[Vector, float, Vector]:
         """(direction of unit sd over the catalogue, trust in the text, scores of the labelled had they been unseen)."""
@@ -144,19 +153,21 @@ class _Problem:
         parts = [(1.0, free, np.zeros(DIMS))]
         if self.anchor is not None:
             doubt = self._judge(_JUDGE[0]) - self._judge(0.0)
-            trust = float(1 / (1 + np.exp(-np.clip(_DOUBT * doubt + _TRUST, -40, 40))))
+            trust = float(sigmoid(np.array(_DOUBT * doubt + _TRUST)))
             trusting = self._read(*_TRUSTING)
             parts = [(trust, trusting, _TRUSTING[0] * self.anchor), (1 - trust, free, np.zeros(DIMS))]
         w = np.zeros(DIMS)
         shift = np.zeros(len(self.x))
         for share, fit, pull in parts:
             direction = fit.direction + pull
-            sd = self._sd(direction)
+            sd = _sd(direction, self.covariance)
             w += share * direction / sd
             shift += share * (fit.unseen - fit.scores) / sd
-        sd = self._sd(w)
-        w /= sd
-        return w, trust, (self.x - self.centre) @ w + shift / sd
+        shift /= _sd(w, self.covariance)
+        w = unit(w, self.covariance)
+        if len(self.rest) >= _FEW:
+            w = sharpen(w, self.rest, self.x, self.right, shift, self.covariance)
+        return w, trust, times(self.x, w[:, None])[:, 0] + shift
 
     def _read(self, pull: float, sd: float, shrinkage: float, share: float) -> Fit:
         """Labelled and unlabelled rows together, both classes of equal weight, the unlabelled as light wrong ones."""
@@ -169,15 +180,14 @@ class _Problem:
         wrong = right == 0
         if weight[wrong].sum() > 0:
             weight[wrong] *= positives / weight[wrong].sum()
-        rows = np.vstack([self.x, self.rest]) - self.centre
+        rows = np.vstack([self.x, self.rest])
         return fit_logistic(rows, right, weight, self._offset(rows, pull), self._root(sd, shrinkage), len(self.x))
 
     def _judge(self, pull: float) -> float:
         """Log evidence of the labels alone under a text pull."""
-        rows = self.x - self.centre
         root = self._root(*_JUDGE[1:])
         return fit_logistic(
-            rows, self.right.astype(np.float64), self.weight, self._offset(rows, pull), root, 0
+            self.x, self.right.astype(np.float64), self.weight, self._offset(self.x, pull), root, 0
         ).evidence
 
     def _offset(self, rows: Vector, pull: float) -> Vector:
@@ -191,8 +201,9 @@ class _Problem:
         root: Vector = cholesky(prior)
         return root
 
-    def _sd(self, w: Vector) -> float:
-        return float(np.sqrt(w @ self.covariance @ w)) or 1.0
+
+def _sd(direction: Vector, covariance: Vector) -> float:
+    return float(np.sqrt(direction @ covariance @ direction)) or 1.0
 
 
 def _middle(scores: Vector, right: NDArray[np.bool_]) -> float:

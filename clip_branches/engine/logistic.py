@@ -1,8 +1,8 @@
 """Bayesian logistic regression from a handful of labels: the mode, its evidence, and leave-one-out scores.
 
 Model: P(right | x) = sigmoid(o + x.w + b), w ~ N(0, C), b ~ N(0, 100), with a fixed offset o (what the text alone
-would say). C = L L^T is folded into the rows (z = x L), so the penalty is a plain ridge. Laplace's approximation gives the
-evidence (MacKay 1992); one Newton step from the mode gives what a row's score would be, had it not been seen.
+would say). C = L L^T is folded into the rows (z = x L), so the penalty is a plain ridge. Laplace's approximation
+gives the evidence (MacKay 1992); one Newton step from the mode gives what a row's score would be, had it not been seen.
 """
 
 from __future__ import annotations
