@@ -82,6 +82,19 @@ class Person:
             self.cell(index).click()
         expect(self.cell(index)).to_have_attribute("data-state", state)
 
+    def brings_into_sight(self, index: int) -> None:
+        """Scrolls until the picture is in the middle of the window."""
+        self.page.evaluate(
+            """(index) => {
+              const [box, grid] = [document.querySelector("#scroller"), document.querySelector("#grid")];
+              const row = Math.floor(index / Number(grid.getAttribute("aria-colcount")));
+              const height = (grid.clientHeight + 8) / Number(grid.getAttribute("aria-rowcount"));
+              box.scrollTop = row * height - box.clientHeight / 2;
+            }""",
+            index,
+        )
+        expect(self.cell(index)).to_be_in_viewport()
+
     def sees_pictures(self) -> None:
         expect(self.page.locator(CELL).first).to_be_visible()
         self.waits()

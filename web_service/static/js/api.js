@@ -45,6 +45,7 @@ const at = (catalogue) => `catalogues/${encodeURIComponent(catalogue)}`;
 const page = (offset, limit) => `offset=${offset}&limit=${limit}`;
 
 export const api = {
+  ready: async () => (await fetch(new URL("../readyz", ROOT))).ok,
   catalogues: (signal) => call("catalogues", { signal }),
   search: (catalogue, request, signal) => call(`${at(catalogue)}/search`, { body: request, signal }),
   results: (catalogue, set, offset, limit) => call(`${at(catalogue)}/results/${set}?${page(offset, limit)}`),

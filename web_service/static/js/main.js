@@ -118,6 +118,7 @@ connection.check = async () => {
   const { catalogues, unavailable = {} } = await api.catalogues();
   const { name } = app.catalogue ?? {};
   if (!name || name in unavailable || catalogues.some((catalogue) => catalogue.name === name)) return;
+  if (await api.ready()) return; // it has looked at them all: this one is gone, and asking for it says so
   throw new ApiError("The search service is opening its catalogues.", { code: "service_unavailable" });
 };
 
