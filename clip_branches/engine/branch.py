@@ -64,9 +64,9 @@ class DecisionBranch(BaseEstimator):  # type: ignore[misc]
     def predict(self, codes: Any) -> NDArray[np.int64]:
         """1 inside the union of boxes, else 0: int64 (n,)."""
         self._require_fit()
-        return (
-            members(self.boxes_, check_codes(codes, "DecisionBranch.predict", empty=True)).any(axis=0).astype(np.int64)
-        )
+        held = members(self.boxes_, check_codes(codes, "DecisionBranch.predict", empty=True))
+        accepted: NDArray[np.int64] = np.any(held, axis=0).astype(np.int64)
+        return accepted
 
     def accept(self, index: BoxIndex) -> tuple[Rows, Floats, NDArray[np.int32]]:
         """Accepted rows ascending, their scores and votes (all 1)."""

@@ -66,7 +66,9 @@ class BranchEnsemble(BaseEstimator):  # type: ignore[misc]
     def votes(self, codes: Any) -> NDArray[np.int64]:
         """How many branches hold each row: int64 (n,)."""
         self._require_fit()
-        return _held(self.boxes_, check_codes(codes, "BranchEnsemble.votes", empty=True)).sum(axis=0)
+        held = _held(self.boxes_, check_codes(codes, "BranchEnsemble.votes", empty=True))
+        votes: NDArray[np.int64] = held.sum(axis=0, dtype=np.int64)
+        return votes
 
     def predict(self, codes: Any) -> NDArray[np.int64]:
         """1 where at least ``need_`` branches hold the row, else 0: int64 (n,)."""

@@ -101,12 +101,14 @@ def _relax(columns, positive, features, low, high, rows, size, slack, spread):  
     for k in range(features.shape[0]):
         column = columns[features[k]]
         count = 0
-        least, most = 255, 0
+        least, most = np.int64(255), np.int64(0)
         for i in range(size):
             if positive[rows[i]]:
                 value = np.int64(column[rows[i]])
-                least = min(least, value)
-                most = max(most, value)
+                if value < least:
+                    least = value
+                if value > most:
+                    most = value
                 count += 1
         gap = (most - least) / (count - 1) if count > 1 else spread[features[k]]
         reach = np.int64(slack * gap)
