@@ -9,7 +9,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from clip_branches.catalogue.storage import write_whole
+from clip_branches.files import write_whole
 
 _log = logging.getLogger(__name__)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from clip_branches.catalogue.storage import replacing
+from clip_branches.files import replacing
 from preprocessing.checking import Check
 from preprocessing.sources import ImageFile
 

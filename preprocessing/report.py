@@ -11,7 +11,7 @@ from typing import NamedTuple
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from clip_branches.catalogue.storage import replacing
+from clip_branches.files import replacing
 
 _NOTES = pa.schema([("source", pa.string()), ("reason", pa.string()), ("detail", pa.string())])
 

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from clip_branches.catalogue.storage import replacing, sha256_of, write_whole
+from clip_branches.files import replacing, sha256_of, write_whole
 
 
 class ShardStats(BaseModel):

@@ -9,9 +9,10 @@ from typing import Annotated, Any, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from clip_branches.catalogue.manifest import check_name
-from clip_branches.catalogue.storage import FolderLock, remove_leftovers, write_whole
+from clip_branches.catalogue.storage import FolderLock, remove_leftovers
 from clip_branches.encoding.fingerprint import fingerprint_of_folder, local_model_folder
 from clip_branches.errors import ConfigurationError, DamagedFile
+from clip_branches.files import write_whole
 
 
 class Recipe(BaseModel):

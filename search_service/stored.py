@@ -15,8 +15,8 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from clip_branches.catalogue.storage import write_whole
 from clip_branches.engine import AnswerSet
+from clip_branches.files import write_whole
 from clip_branches.schemas import BoxSummary, Misplaced, ModelName
 from search_service.answering import Answer
 from search_service.query import Query

@@ -10,8 +10,8 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
-from clip_branches.catalogue.storage import write_whole
 from clip_branches.errors import DamagedFile, InvalidInput, UnknownCatalogue
+from clip_branches.files import write_whole
 
 FORMAT: Final = "clip-branches-catalogue"
 VERSION: Final = 1

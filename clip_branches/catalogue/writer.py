@@ -23,16 +23,9 @@ from clip_branches.catalogue.columns import check_items
 from clip_branches.catalogue.manifest import FileEntry, Manifest, NamedFile, SegmentEntry, read_manifest
 from clip_branches.catalogue.reader import EncoderSpec
 from clip_branches.catalogue.segment import EMBEDDINGS, IDS, INDEX, ITEMS
-from clip_branches.catalogue.storage import (
-    FolderLock,
-    fsync_file,
-    fsync_folder,
-    remove_leftovers,
-    replacing,
-    sha256_of,
-    storage_error,
-)
+from clip_branches.catalogue.storage import FolderLock, remove_leftovers, storage_error
 from clip_branches.errors import DamagedFile, InvalidInput, UnknownCatalogue
+from clip_branches.files import fsync_file, fsync_folder, replacing, sha256_of
 
 _HEAD_FILES = ("head.json", "head.safetensors")
 _ROW_GROUP = 65_536

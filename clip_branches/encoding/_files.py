@@ -1,30 +1,17 @@
-"""Small files of the encoder: written whole or not at all, read with errors that name the file."""
+"""Small JSON files of the encoder, read with errors that name the file."""
 
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
 from clip_branches.errors import DamagedFile
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Write ``content`` under a temporary name, flush it and rename: a crash leaves the old file or the new."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with temporary.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+from clip_branches.files import write_whole
 
 
 def write_json(path: Path, content: dict[str, Any]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
     write_whole(path, (json.dumps(content, indent=2) + "\n").encode())
 
 

@@ -6,8 +6,8 @@ import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from clip_branches.catalogue.storage import sha256_of
 from clip_branches.errors import ConfigurationError
+from clip_branches.files import sha256_of
 
 if TYPE_CHECKING:
     from clip_branches.encoding import Encoder

@@ -17,8 +17,9 @@ import numpy.typing as npt
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save
 
-from clip_branches.encoding._files import read_json, write_json, write_whole
+from clip_branches.encoding._files import read_json, write_json
 from clip_branches.errors import ConfigurationError, DamagedFile, InvalidInput
+from clip_branches.files import write_whole
 
 _FORMAT = "clip-branches-head"
 _VERSION = 1
@@ -78,6 +79,7 @@ class Head:
             for number, layer in enumerate(layers)
             for name, tensor in zip(("weight", "bias"), layer, strict=True)
         }
+        Path(folder).mkdir(parents=True, exist_ok=True)
         write_whole(Path(folder) / _TENSORS, save(tensors))
         content = {"format": _FORMAT, "version": _VERSION, "kind": self.kind}
         content |= {side: [list(weight.shape) for weight, _ in layers] for side, layers in self._layers.items()}

@@ -18,7 +18,6 @@ codes, uint8: the blocks one after another, each column by column (a short last 
 
 from __future__ import annotations
 
-import os
 import struct
 import zlib
 from dataclasses import dataclass
@@ -29,6 +28,7 @@ from numpy.typing import NDArray
 
 from clip_branches.engine.checks import DIMS, Codes, Rows
 from clip_branches.errors import DamagedFile
+from clip_branches.files import replacing
 
 MAGIC = b"\x89CBX\r\n\x1a\n"
 VERSION = 1
@@ -71,18 +71,11 @@ def write_parts(path: Path, parts: Parts) -> None:
         offsets.append(offset)
         end = offset + array.size
         header += _SECTION.pack(offset, array.size, _crc32(array), 0)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with temporary.open("wb") as file:
-            file.write(header + struct.pack("<I", zlib.crc32(header)))
-            for offset, array in zip(offsets, arrays, strict=True):
-                file.write(bytes(offset - file.tell()))
-                file.write(array.data)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with replacing(path) as temporary, temporary.open("wb") as file:
+        file.write(header + struct.pack("<I", zlib.crc32(header)))
+        for offset, array in zip(offsets, arrays, strict=True):
+            file.write(bytes(offset - file.tell()))
+            file.write(array.data)
 
 
 def read_parts(path: Path, *, verify: bool) -> Parts:

@@ -10,8 +10,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from clip_branches.catalogue.storage import TEMPORARY_PREFIX, replacing
 from clip_branches.errors import InvalidInput
+from clip_branches.files import TEMPORARY_PREFIX, replacing
 from preprocessing.pool import map_pieces
 from preprocessing.scenes import CATALOGUE_SEEDS_START, SEED_RANGE, caption, ground_truth, render, sample_scene
 

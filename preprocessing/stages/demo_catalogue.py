@@ -7,8 +7,8 @@ import shutil
 import time
 from pathlib import Path
 
-from clip_branches.catalogue.storage import write_whole
 from clip_branches.errors import ConfigurationError
+from clip_branches.files import write_whole
 from preprocessing.interrupt import Stopped
 from preprocessing.progress import Progress
 from preprocessing.report import Summary

@@ -10,8 +10,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from clip_branches.catalogue.storage import replacing
 from clip_branches.errors import InvalidInput
+from clip_branches.files import replacing
 from preprocessing.captions import CaptionFile, attach_sidecars
 from preprocessing.checked import CheckedFiles
 from preprocessing.checking import Check, check_images

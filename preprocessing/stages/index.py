@@ -15,9 +15,10 @@ import pyarrow.parquet as pq
 
 from clip_branches.catalogue import Catalogue, CatalogueWriter, read_manifest
 from clip_branches.catalogue.segment import ITEMS
-from clip_branches.catalogue.storage import check_file, sha256_of
+from clip_branches.catalogue.storage import check_file
 from clip_branches.engine import BoxIndex, index_order
 from clip_branches.errors import DamagedFile, UnknownCatalogue
+from clip_branches.files import sha256_of
 from preprocessing.examples import suggest_examples
 from preprocessing.projection import Projection, head_and_quantiser_files, prepare_projection
 from preprocessing.report import Note, Summary

@@ -181,7 +181,7 @@ def test_foreign_items_are_refused(tmp_path: Path, column: str) -> None:
 def _say_it_belongs(folder: Path, path: Path) -> None:
     """Write the manifest anew so that it names the changed file's size and checksum."""
     from clip_branches.catalogue.manifest import FileEntry
-    from clip_branches.catalogue.storage import sha256_of
+    from clip_branches.files import sha256_of
 
     manifest = read_manifest(folder)
     entry = manifest.segments[0]
@@ -201,7 +201,7 @@ def test_what_the_manifest_does_not_name_is_ignored(tmp_path: Path) -> None:
 
 def test_tombstones_are_honoured_and_checked(tmp_path: Path) -> None:
     from clip_branches.catalogue.manifest import NamedFile
-    from clip_branches.catalogue.storage import sha256_of
+    from clip_branches.files import sha256_of
 
     catalogue = make(tmp_path)
     path = catalogue.path / "deleted-000002.npy"

@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from clip_branches.catalogue.storage import TEMPORARY_PREFIX
+from clip_branches.files import TEMPORARY_PREFIX
 from preprocessing.stages.demo import write_demo_source
 
 COUNT = 120
