@@ -188,6 +188,6 @@ def test_labels_on_the_wrong_side_are_shown(person: Person) -> None:
     person.mark_right(0)
     person.mark_wrong(1)
     person.refine()
-    expect(person.page.locator("#misplaced")).to_contain_text("1 you marked wrong is still in it")
+    expect(person.page.locator("#misplaced")).to_contain_text("1 marked wrong is still in the answer")
     person.page.click("#misplaced button")
     expect(person.page.locator("#lens-image")).to_have_attribute("src", re.compile(f"items/{found[0]}/image"))

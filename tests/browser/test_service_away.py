@@ -14,9 +14,9 @@ from tests.running import Running
 _RECOVERY_MS = 90_000  # a restarted service opens its catalogues and compiles nothing, but on a busy machine
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def fragile(demo_data: Path) -> Iterator[Running]:
-    """Services of this test's own, so that killing them disturbs nobody."""
+    """Services of these tests' own, so that killing them disturbs nobody; each test leaves all three running."""
     running = Running(demo_data)
     running.start()
     try:
@@ -28,6 +28,7 @@ def fragile(demo_data: Path) -> Iterator[Running]:
 
 @pytest.fixture
 def watcher(meet: Meet, fragile: Running) -> Person:
+    fragile.wait_until_ready()
     person = meet(url=fragile.url)
     person.expects_failures = True
     person.visit(q="a red boat")

@@ -101,9 +101,9 @@ export class Lens {
       ["Votes", hit.votes ?? null],
       ["File", item?.source],
       ["Size", item ? `${count(item.width)} × ${count(item.height)}` : null],
-      ...Object.entries(item?.metadata ?? {}),
+      ...Object.entries(item?.metadata ?? {}).map(([name, value]) => [name.replaceAll("_", " "), value]),
     ];
-    const shown = facts.filter(([, value]) => value !== null && value !== undefined);
+    const shown = facts.filter(([, value]) => value !== null && value !== undefined && value !== "");
     $("#lens-facts").replaceChildren(...shown.flatMap(([name, value]) => [h("dt", {}, name), h("dd", {}, String(value))]));
   }
 

@@ -69,16 +69,16 @@ function drawMisplaced(look) {
   const left = misplaced.filter(({ label }) => label === "positive" || label === "right").length;
   const stayed = misplaced.length - left;
   const parts = [
-    left && `${count(left)} you marked right ${left === 1 ? "is" : "are"} not in the answer`,
-    stayed && `${count(stayed)} you marked wrong ${stayed === 1 ? "is" : "are"} still in it`,
+    left && `${count(left)} marked right ${left === 1 ? "is" : "are"} not in the answer`,
+    stayed && `${count(stayed)} marked wrong ${stayed === 1 ? "is" : "are"} still in ${left ? "it" : "the answer"}`,
   ];
   const show = () => look(misplaced.map(({ id }) => id));
   bar.replaceChildren(
     h(
       "div",
       { class: "notice" },
-      h("span", {}, `The model could not follow every label: ${parts.filter(Boolean).join(", ")}.`),
-      h("button", { type: "button", class: "button small", onclick: show }, "Look at them"),
+      h("span", {}, `${parts.filter(Boolean).join(", ")}.`),
+      h("button", { type: "button", class: "button small", onclick: show }, misplaced.length === 1 ? "Look at it" : "Look at them"),
     ),
   );
 }
