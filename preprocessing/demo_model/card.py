@@ -51,6 +51,10 @@ and auxiliary classifiers, thrown away afterwards:
   them; this one would throw them away, so the labels of the drawing programme stand in. The text tower never learns
   words for them: they can be found by labelling only, as the demo shows.
 
+At the end the towers stand still and the heads are trained on, {config["head_steps"]:,} steps of {config["head_batch"]}
+scenes: large batches hold many near misses, which a 32-d code has to tell apart. Noise on the image vectors keeps the
+heads from trusting the towers as far as on scenes that these were trained on.
+
 Words that training never saw have rows of zeros in the token table: they say nothing. Weights are stored in half
 precision.
 

@@ -34,6 +34,14 @@ class TrainingConfig:
     learning_rate: float = 2e-3
     warm_up: float = 0.05
     weight_decay: float = 0.05
+    # The heads once more, on frozen towers
+    head_scenes: int = 14_000
+    head_steps: int = 400
+    head_batch: int = 768
+    head_learning_rate: float = 5e-4
+    head_weight_decay: float = 0.05
+    head_noise: float = 1.0
+    head_likeness: float = 0.2
     # Loss weights
     code_contrast: float = 1.0
     likeness: float = 1.0

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from preprocessing.demo_model.facts import SETTING_WORDS, Query, SceneFacts
+from preprocessing.demo_model.facts import SETTING_WORDS, Query, SceneFacts, with_article
 from preprocessing.scenes import COLORS, HIDDEN, KINDS, SETTINGS
 from preprocessing.scenes.vocabulary import COLOR_WORDS, KIND_WORDS, SETTING_PHRASES, plural
 
@@ -52,13 +52,13 @@ def one_attribute_queries() -> dict[str, list[Query]]:
         Query(text, kind=number)
         for number, kind in enumerate(KINDS)
         for word in KIND_WORDS[kind]
-        for text in (word, f"a {word}", f"a photo of a {word}", plural(word))
+        for text in (word, with_article(word), f"a photo of {with_article(word)}", plural(word))
     ]
     colors = [
         Query(text, color=number)
         for number, color in enumerate(COLORS)
         for word in COLOR_WORDS[color]
-        for text in (word, f"something {word}", f"a {word} object")
+        for text in (word, f"something {word}", with_article(f"{word} object"))
     ]
     settings = [
         Query(text, setting=number)
@@ -71,15 +71,17 @@ def one_attribute_queries() -> dict[str, list[Query]]:
 def two_attribute_queries() -> dict[str, list[Query]]:
     """Colour + kind, kind + setting and kind + kind, in the plainest words."""
     colored = [
-        Query(f"a {color} {kind}", kind=k, color=c) for k, kind in enumerate(KINDS) for c, color in enumerate(COLORS)
+        Query(with_article(f"{color} {kind}"), kind=k, color=c)
+        for k, kind in enumerate(KINDS)
+        for c, color in enumerate(COLORS)
     ]
     placed = [
-        Query(f"a {kind} {SETTING_PHRASES[setting][0]}", kind=k, setting=s)
+        Query(f"{with_article(kind)} {SETTING_PHRASES[setting][0]}", kind=k, setting=s)
         for k, kind in enumerate(KINDS)
         for s, setting in enumerate(SETTINGS)
     ]
     pairs = [
-        Query(f"a {first} and a {second}", kind=a, second=b)
+        Query(f"{with_article(first)} and {with_article(second)}", kind=a, second=b)
         for a, first in enumerate(KINDS)
         for b, second in enumerate(KINDS[a + 1 :], start=a + 1)
     ]

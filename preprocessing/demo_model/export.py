@@ -14,12 +14,14 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save
 
 from clip_branches.encoding import Quantiser
-from clip_branches.encoding._files import write_json, write_whole
+from clip_branches.encoding._files import write_json
 from clip_branches.encoding._text import text_embeddings
 from clip_branches.errors import ConfigurationError
+from clip_branches.files import write_whole
+from preprocessing.demo_model.batches import IMAGE_MEAN, IMAGE_STD, to_input
 from preprocessing.demo_model.config import VOCABULARY, TrainingConfig
+from preprocessing.demo_model.network import DemoNetwork
 from preprocessing.demo_model.text import CompactTokenizer, padded
-from preprocessing.demo_model.training import IMAGE_MEAN, IMAGE_STD, DemoNetwork, to_input
 
 Array = npt.NDArray[np.float32]
 
@@ -55,6 +57,7 @@ def write_model(
     tensors = {
         name: (tensor.half() if tensor.is_floating_point() else tensor).contiguous() for name, tensor in state.items()
     }
+    folder.mkdir(parents=True, exist_ok=True)
     write_whole(folder / "open_clip_model.safetensors", save(tensors))
     preprocessing = {
         "size": [config.image_size, config.image_size],

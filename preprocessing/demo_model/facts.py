@@ -165,26 +165,26 @@ def phrase(
     if kind is not None:
         noun = pick(KIND_WORDS[KINDS[kind]])
         named = f"{hue} {noun}".strip()
-        styles = [named, _with_article(named), f"{hue} {plural(noun)}".strip()]
+        styles = [named, with_article(named), f"{hue} {plural(noun)}".strip()]
         if color is not None:
             styles += [f"a {noun} that is {hue}", f"{noun}, {hue}", f"the {named}"]
         text = pick(styles)
     elif color is not None:
         text = pick(
-            [hue, f"something {hue}", _with_article(f"{hue} object"), _with_article(f"{hue} thing"), f"{hue} things"]
+            [hue, f"something {hue}", with_article(f"{hue} object"), with_article(f"{hue} thing"), f"{hue} things"]
         )
     else:
         text = ""
     if second is not None:
         noun = pick(KIND_WORDS[KINDS[second]])
-        text += pick([" and ", " with ", ", ", " next to ", " beside "]) + pick([noun, _with_article(noun), noun])
+        text += pick([" and ", " with ", ", ", " next to ", " beside "]) + pick([noun, with_article(noun), noun])
     if setting is not None:
         where = pick(SETTING_PHRASES[SETTINGS[setting]])
         bare = pick(SETTING_WORDS[SETTINGS[setting]])
         if text:
             text += pick([f" {where}", f" {where}", f", {bare}"])
         else:
-            text = pick([where, bare, f"something {where}", _with_article(f"{bare} scene")])
+            text = pick([where, bare, f"something {where}", with_article(f"{bare} scene")])
     return pick(PREFIXES) + text
 
 
@@ -218,7 +218,8 @@ SETTING_WORDS: dict[str, tuple[str, ...]] = {
 }
 
 
-def _with_article(words: str) -> str:
+def with_article(words: str) -> str:
+    """``words`` behind "a" or "an", by their first letter."""
     return ("an " if words[0] in "aeiou" else "a ") + words
 
 

@@ -13,8 +13,12 @@ from torch.nn import functional
 from clip_branches.encoding import Head
 from clip_branches.encoding._torchvision import ensure_torchvision
 from preprocessing.demo_model.config import TrainingConfig
+from preprocessing.scenes import COLORS, HIDDEN, KINDS, SETTINGS
 
 Layer = tuple[np.ndarray[Any, np.dtype[np.float32]], np.ndarray[Any, np.dtype[np.float32]]]
+
+# The classes of a cell: kinds (one more for cells where nothing stands), colours, and patterns of what stands there
+CELL_CLASSES = (len(KINDS) + 1, len(COLORS), len(HIDDEN["pattern"]))
 
 
 def build_towers(config: TrainingConfig, vocabulary: int) -> Any:
@@ -83,3 +87,27 @@ class CosineClassifier(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return self.scale * x @ functional.normalize(self.weight, dim=-1).T + self.bias
+
+
+class DemoNetwork(nn.Module):
+    """Everything that is trained; the classifiers are thrown away afterwards."""
+
+    def __init__(self, config: TrainingConfig, vocabulary: int) -> None:
+        super().__init__()
+        self.towers = build_towers(config, vocabulary)
+        self.heads = Heads(config)
+        self.code_scale = nn.Parameter(torch.tensor(float(np.log(1 / 0.07))))
+        self.query_scales = nn.Parameter(torch.full((3,), float(np.log(1 / 0.07))))
+        classes = [len(values) for values in HIDDEN.values()]
+        self.hidden_of_code = nn.ModuleList(
+            CosineClassifier(
+                config.code_dim, len(values), config.style_scale if name == "style" else config.hidden_scale
+            )
+            for name, values in HIDDEN.items()
+        )
+        self.hidden_of_embedding = nn.ModuleList(nn.Linear(config.embedding_dim, count) for count in classes)
+        self.objects_of_embedding = nn.Linear(config.embedding_dim, (len(KINDS) + 1) * (len(COLORS) + 1))
+        self.objects_of_cells = nn.Conv2d(config.image_width * 16, sum(CELL_CLASSES), 1)
+        self.scene_of_embedding = nn.ModuleList(
+            nn.Linear(config.embedding_dim, len(names)) for names in (SETTINGS, KINDS, COLORS)
+        )

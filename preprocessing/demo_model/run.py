@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,17 +10,21 @@ import numpy as np
 import torch
 
 from clip_branches.encoding import Encoder
-from clip_branches.encoding._files import write_json, write_whole
+from clip_branches.encoding._files import write_json
 from clip_branches.errors import ConfigurationError
+from clip_branches.files import write_whole
+from preprocessing.demo_model.batches import Batches
 from preprocessing.demo_model.card import model_card
 from preprocessing.demo_model.config import TrainingConfig
 from preprocessing.demo_model.data import RENDERED_SIZE, SceneSet, scene_set
 from preprocessing.demo_model.evaluation import measure, one_attribute_queries, two_attribute_queries
 from preprocessing.demo_model.export import image_vectors, load_network, save_network, text_vectors, write_model
 from preprocessing.demo_model.facts import collect_facts, phrase_book
+from preprocessing.demo_model.network import DemoNetwork
+from preprocessing.demo_model.refinement import embed_scenes, refine_heads
 from preprocessing.demo_model.team import Team, run_team
 from preprocessing.demo_model.text import CompactTokenizer
-from preprocessing.demo_model.training import Batches, DemoNetwork, train
+from preprocessing.demo_model.training import train
 from preprocessing.scenes import EVALUATION_SEEDS_START, TRAINING_SEEDS_START, caption, render, sample_scene
 
 # Scenes that a run watches as it goes: behind those of the final evaluation, which must stay unseen.
@@ -65,6 +70,10 @@ def train_demo_model(
             return {name: value for name, value in figures.items() if isinstance(value, float)}
 
         train(network, batches, config, output / "training.jsonl", after_epoch, team)
+        if team.first:
+            embedded = embed_scenes(network, tokenizer, scenes, config.head_scenes)
+            refine_heads(network, scenes, embedded, replace(config, likeness=config.head_likeness))
+            write_model(network, tokenizer, config, image_vectors(network, scenes.pixels[:10_000]), output)
 
     run_team(member, workers)
     return evaluate_demo_model(output, images=evaluation_images, threads=workers)

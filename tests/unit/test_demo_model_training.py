@@ -10,14 +10,16 @@ import pytest
 import torch
 
 from clip_branches.encoding import Encoder
+from preprocessing.demo_model.batches import Batches
 from preprocessing.demo_model.config import VOCABULARY, TrainingConfig
 from preprocessing.demo_model.data import scene_set
 from preprocessing.demo_model.evaluation import few_shot_f1, measure, one_attribute_queries, two_attribute_queries
 from preprocessing.demo_model.export import image_vectors, text_vectors, write_model
 from preprocessing.demo_model.facts import collect_facts, packed, phrase_book, random_query, truth_of
 from preprocessing.demo_model.losses import contrast, koleo
+from preprocessing.demo_model.network import DemoNetwork
+from preprocessing.demo_model.objectives import losses_of
 from preprocessing.demo_model.text import PAD, UNKNOWN, CompactTokenizer, disturbed, padded
-from preprocessing.demo_model.training import Batches, DemoNetwork, losses_of
 from preprocessing.scenes import COLORS, HIDDEN, KINDS, SETTINGS, ground_truth, sample_scene
 
 SMALL = replace(

@@ -184,3 +184,12 @@ def test_weights_of_another_architecture_and_a_broken_config_are_named(tmp_path:
     (folder / "open_clip_config.json").write_text("{")
     with pytest.raises(DamagedFile, match="model"):
         Encoder.load(f"local-dir:{folder}")
+
+
+def test_a_local_model_is_loaded_without_a_network(models_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError("no network in this test")
+
+    monkeypatch.setattr("socket.getaddrinfo", refuse)
+    monkeypatch.setattr("socket.socket.connect", refuse)
+    assert Encoder.load("tiny", models_dir=models_dir).encode_texts(["cat"]).shape == (1, 32)
