@@ -12,9 +12,7 @@ from clip_branches.engine import Box
 
 def inside(box: Box, code: Any) -> bool:
     """Closed bounds on every feature."""
-    return all(
-        low <= int(code[f]) <= high for f, low, high in zip(box.features, box.low, box.high, strict=True)
-    )
+    return all(low <= int(code[f]) <= high for f, low, high in zip(box.features, box.low, box.high, strict=True))
 
 
 def hits(boxes: Sequence[Box], codes: np.ndarray) -> np.ndarray:

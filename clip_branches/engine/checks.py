@@ -57,6 +57,23 @@ def check_weights(weights: ArrayLike | None, n: int, owner: str) -> NDArray[np.f
     return array
 
 
+def check_sample(
+    codes: Any, labels: Any, weights: ArrayLike | None, unlabelled: Any, owner: str
+) -> tuple[Codes, NDArray[np.bool_], NDArray[np.float64], Codes]:
+    """A training set: codes (n, 32), right (n,), weight (n,) > 0 and unlabelled codes (m, 32), m = 0 for None.
+
+    Rows without weight are left out.
+    """
+    codes = check_codes(codes, owner)
+    right = check_labels(labels, len(codes), owner)
+    weight = check_weights(weights, len(codes), owner)
+    if not weight[right].any():
+        raise InvalidInput(f"The 'sample_weight' of {owner} must be over 0 for a right example. Got only 0 instead.")
+    rest = codes[:0] if unlabelled is None else check_codes(unlabelled, owner, empty=True)
+    kept = weight > 0
+    return codes[kept], right[kept], weight[kept], rest
+
+
 def check_rows(rows: Any, n: int, owner: str) -> Rows:
     """Row numbers of shape (k,), each from 0 to n - 1."""
     array = np.asarray(rows)

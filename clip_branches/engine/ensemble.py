@@ -6,19 +6,19 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator
 
 from clip_branches.engine.box import Box, members
-from clip_branches.engine.branch import TrainingSet, balanced, grow, vote_scores
+from clip_branches.engine.branch import grow, vote_scores
 from clip_branches.engine.checks import Floats, Rows, check_codes, check_count
+from clip_branches.engine.estimator import Model
 from clip_branches.engine.linear_scorer import LinearScorer
-from clip_branches.errors import InvalidInput
+from clip_branches.engine.training import TrainingSet, balanced
 
 if TYPE_CHECKING:
     from clip_branches.engine.index import BoxIndex
 
 
-class BranchEnsemble(BaseEstimator):  # type: ignore[misc]
+class BranchEnsemble(Model):
     """Decision branches on bootstrap samples; a row is accepted when enough BRANCHES (not boxes) hold it.
 
     How many are enough (``need_``) is chosen on out-of-bag votes.
@@ -31,8 +31,7 @@ class BranchEnsemble(BaseEstimator):  # type: ignore[misc]
     def __init__(
         self,
         n_estimators: int = 25,
-        max_boxes: int = 30,
-        slack: float = 1.0,
+        max_boxes: int = 10,
         subset_share: float = 0.5,
         subset_seed: int = 0,
         ranker: LinearScorer | None = None,
@@ -40,7 +39,6 @@ class BranchEnsemble(BaseEstimator):  # type: ignore[misc]
     ) -> None:
         self.n_estimators = n_estimators
         self.max_boxes = max_boxes
-        self.slack = slack
         self.subset_share = subset_share
         self.subset_seed = subset_seed
         self.ranker = ranker
@@ -48,19 +46,20 @@ class BranchEnsemble(BaseEstimator):  # type: ignore[misc]
 
     def fit(self, codes: Any, labels: Any, sample_weight: Any = None, unlabelled: Any = None) -> Self:
         """Learn from codes uint8 (n, 32) with labels 0/1 (n,), at least one of them 1."""
-        sample = TrainingSet.of(codes, labels, sample_weight, unlabelled, "BranchEnsemble.fit")
+        self._forget()
         branches = check_count(self.n_estimators, "n_estimators", "BranchEnsemble")
         check_count(self.max_boxes, "max_boxes", "BranchEnsemble")
+        sample = TrainingSet.read(codes, labels, sample_weight, unlabelled, self.ranker, "BranchEnsemble.fit")
         generator = np.random.default_rng(self.random_state)
-        drawn = np.stack([_bootstrap(sample.positive, generator) for _ in range(branches)])
+        drawn = np.stack([_bootstrap(sample.right, generator) for _ in range(branches)])
         boxes = [
-            grow(sample, balanced(sample.positive, sample.weight * times), self, generator, share=self.subset_share)
+            grow(sample, balanced(sample.right, sample.weight * times), self, generator, share=self.subset_share)
             for times in drawn
         ]
         self.boxes_: list[list[Box]] = boxes
         self.need_ = _choose_need(sample, drawn, boxes)
-        self.ranker_ = sample.fit_ranker(self.ranker)
-        self.n_features_in_ = codes.shape[1]
+        self.ranker_ = sample.ranker
+        self._fitted()
         return self
 
     def votes(self, codes: Any) -> NDArray[np.int64]:
@@ -79,12 +78,6 @@ class BranchEnsemble(BaseEstimator):  # type: ignore[misc]
         self._require_fit()
         rows, votes = index.vote(self.boxes_, self.need_)
         return rows, vote_scores(index, rows, votes, len(self.boxes_), self.ranker_), votes
-
-    def _require_fit(self) -> None:
-        if not hasattr(self, "boxes_"):
-            raise InvalidInput(
-                "This BranchEnsemble must be fitted before it can answer: call fit(codes, labels) first."
-            )
 
 
 def _bootstrap(positive: NDArray[np.bool_], generator: np.random.Generator) -> NDArray[np.int64]:
@@ -107,10 +100,10 @@ def _choose_need(sample: TrainingSet, drawn: NDArray[np.int64], branches: list[l
     unseen = drawn == 0
     judged = unseen.sum(axis=0)
     known = judged > 0
-    if not (known & sample.positive).any():
+    if not (known & sample.right).any():
         return max(1, round(0.2 * len(branches)))
     share = (_held(branches, sample.codes) & unseen).sum(axis=0)[known] / judged[known]
-    positive, weight = sample.positive[known], sample.weight[known]
+    positive, weight = sample.right[known], sample.weight[known]
     best, need = -1.0, 1
     for candidate in range(1, len(branches) + 1):
         accepted = share >= candidate / len(branches) - 1e-9

@@ -6,18 +6,17 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator
 
 from clip_branches.engine.checks import (
     DIMS,
     Floats,
     Rows,
     check_codes,
-    check_labels,
     check_linear,
-    check_weights,
+    check_sample,
 )
 from clip_branches.engine.cut import best_threshold, fit_scores, sigmoid
+from clip_branches.engine.estimator import Model
 from clip_branches.engine.kernels.linear import score_codes
 from clip_branches.engine.kernels.newton import cholesky
 from clip_branches.engine.logistic import Fit, Vector, fit_logistic, times
@@ -38,7 +37,7 @@ _JUDGE = (6.0, 2.0, 0.3)
 _DOUBT, _TRUST = 2.5, 2.5
 
 
-class LinearScorer(BaseEstimator):  # type: ignore[misc]
+class LinearScorer(Model):
     """Score ``bias_ + sum_d weights_[d] * code[d]``; rows at or above ``threshold_`` are accepted.
 
     With unlabelled codes the score is an estimate of the log odds that an image is right.
@@ -64,12 +63,10 @@ class LinearScorer(BaseEstimator):  # type: ignore[misc]
         """Learn from codes uint8 (n, 32) with labels 0/1 (n,), at least one of them 1.
 
         sample_weight: finite, >= 0, (n,). unlabelled: codes uint8 (m, 32) drawn at random from the catalogue, mostly
-        but not surely wrong. Raises InvalidInput; a model that was fitted before stays as it was.
+        but not surely wrong. Raises InvalidInput.
         """
-        codes = check_codes(codes, "LinearScorer.fit")
-        right = check_labels(labels, len(codes), "LinearScorer.fit")
-        weight = check_weights(sample_weight, len(codes), "LinearScorer.fit")
-        rest = codes[:0] if unlabelled is None else check_codes(unlabelled, "LinearScorer.fit", empty=True)
+        self._forget()
+        codes, right, weight, rest = check_sample(codes, labels, sample_weight, unlabelled, "LinearScorer.fit")
         low, step = self._affine()
         problem = _Problem(low + step * codes, low + step * rest, right, weight, self._checked_anchor())
         w, trust, unseen = problem.solve()
@@ -87,7 +84,7 @@ class LinearScorer(BaseEstimator):  # type: ignore[misc]
         self.bias_: np.float32 = bias32
         self.threshold_ = np.float32(threshold)
         self.trust_ = trust
-        self.n_features_in_ = DIMS
+        self._fitted()
         return self
 
     def decision_function(self, codes: Any) -> Floats:
@@ -122,10 +119,6 @@ class LinearScorer(BaseEstimator):  # type: ignore[misc]
                 f"The 'anchor' of LinearScorer must be {DIMS} finite numbers, not all 0. Got {anchor!r} instead."
             )
         return anchor
-
-    def _require_fit(self) -> None:
-        if not hasattr(self, "weights_"):
-            raise InvalidInput("This LinearScorer must be fitted before it can answer: call fit(codes, labels) first.")
 
 
 class _Problem:

@@ -115,7 +115,7 @@ def test_nearest_of_many_ties_goes_by_row_also_where_blocks_are_pruned() -> None
 
 @pytest.mark.parametrize("k", [0, -1, 1.5, True, None])
 def test_k_must_be_a_positive_integer(k: object) -> None:
-    with pytest.raises(InvalidInput, match="'k' of BoxIndex.nearest must be an integer >= 1"):
+    with pytest.raises(InvalidInput, match=r"'k' of BoxIndex\.nearest must be an integer >= 1"):
         BoxIndex.build(np.zeros((5, 32), np.uint8)).nearest(np.ones(32), k)  # type: ignore[arg-type]
 
 
@@ -131,14 +131,14 @@ def test_k_must_be_a_positive_integer(k: object) -> None:
     ],
 )
 def test_codes_that_are_no_codes_are_refused(codes: np.ndarray) -> None:
-    with pytest.raises(InvalidInput, match="The 'codes' of BoxIndex.build must be"):
+    with pytest.raises(InvalidInput, match=r"The 'codes' of BoxIndex\.build must be"):
         BoxIndex.build(codes)
 
 
 def test_rows_and_weights_are_checked() -> None:
     index = BoxIndex.build(np.zeros((5, 32), np.uint8))
     for rows in ([5], [-1], [0.5], [[1]]):
-        with pytest.raises(InvalidInput, match="The 'rows' of BoxIndex.codes must be"):
+        with pytest.raises(InvalidInput, match=r"The 'rows' of BoxIndex\.codes must be"):
             index.codes(rows)
     for weights in (np.ones(31), np.full(32, np.nan), np.full(32, np.inf), np.full(32, 1e37)):
         with pytest.raises(InvalidInput, match="The 'weights'"):

@@ -7,7 +7,7 @@ from numba import njit
 
 
 @njit(nogil=True, cache=True)
-def _impurity(in_p, in_n, all_p, all_n):  # type: ignore[no-untyped-def]
+def impurity(in_p, in_n, all_p, all_n):  # type: ignore[no-untyped-def]
     """Weighted Gini impurity of a box and its outside (lower is better): in_p, in_n are the weights inside."""
     total = 0.0
     for p, n in ((in_p, in_n), (all_p - in_p, all_n - in_n)):
@@ -17,15 +17,23 @@ def _impurity(in_p, in_n, all_p, all_n):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, cache=True)
-def _best_cut(pos, neg, low, value, high, in_p, in_n, all_p, all_n):  # type: ignore[no-untyped-def]
+def _best_cut(column, weight, positive, rows, low, value, high, in_p, in_n, all_p, all_n, pos, neg):  # type: ignore[no-untyped-def]
     """Best cut of one feature that keeps ``value``: (impurity, side, border); side 0 raises low, 1 lowers high."""
+    pos[:] = 0.0
+    neg[:] = 0.0
+    for i in range(rows.shape[0]):
+        row = rows[i]
+        if positive[row]:
+            pos[column[row]] += weight[row]
+        else:
+            neg[column[row]] += weight[row]
     best, side, border = np.inf, 0, 0
     p, n = in_p, in_n
     for v in range(low, value):
         if pos[v] > 0.0 or neg[v] > 0.0:
             p -= pos[v]
             n -= neg[v]
-            g = _impurity(p, n, all_p, all_n)
+            g = impurity(p, n, all_p, all_n)
             if g < best:
                 best, side, border = g, 0, v + 1
     p, n = in_p, in_n
@@ -33,101 +41,93 @@ def _best_cut(pos, neg, low, value, high, in_p, in_n, all_p, all_n):  # type: ig
         if pos[v] > 0.0 or neg[v] > 0.0:
             p -= pos[v]
             n -= neg[v]
-            g = _impurity(p, n, all_p, all_n)
+            g = impurity(p, n, all_p, all_n)
             if g < best:
                 best, side, border = g, 1, v - 1
     return best, side, border
 
 
 @njit(nogil=True, cache=True)
-def _carve(columns, weight, positive, alive, centre, features, all_p, all_n, low, high, rows):  # type: ignore[no-untyped-def]
-    """Cut the whole space down to a box around ``centre``, always by the side that leaves the least impurity."""
-    size = alive.shape[0]
-    rows[:size] = alive
+def _keep(column, weight, positive, rows, low, high, kept):  # type: ignore[no-untyped-def]
+    """Rows within low..high go to the front of ``kept`` (may be ``rows`` itself): (how many, weights right, wrong)."""
+    size = 0
+    in_p, in_n = 0.0, 0.0
+    for i in range(rows.shape[0]):
+        row = rows[i]
+        if low <= column[row] <= high:
+            kept[size] = row
+            size += 1
+            if positive[row]:
+                in_p += weight[row]
+            else:
+                in_n += weight[row]
+    return size, in_p, in_n
+
+
+@njit(nogil=True, cache=True)
+def _first_cuts(columns, weight, positive, alive, centre, all_p, all_n, cuts, pos, neg):  # type: ignore[no-untyped-def]
+    """``cuts[f]`` = (impurity, side, border) of the best cut of each feature of the whole space."""
+    for f in range(columns.shape[0]):
+        value = np.int64(columns[f, centre])
+        cuts[f, 0], cuts[f, 1], cuts[f, 2] = _best_cut(
+            columns[f], weight, positive, alive, 0, value, 255, all_p, all_n, all_p, all_n, pos, neg
+        )
+
+
+@njit(nogil=True, cache=True)
+def _carve(  # type: ignore[no-untyped-def]
+    columns, weight, positive, alive, centre, features, all_p, all_n, cuts, low, high, rows, pos, neg,
+):  # fmt: skip
+    """Cut the whole space down to a box around ``centre``, always by the side that leaves least impurity; returns it.
+
+    The first cut is looked up in ``cuts``: it is the same for every subset with that feature.
+    """
     low[:] = 0
     high[:] = 255
+    size = alive.shape[0]
     in_p, in_n = all_p, all_n
-    current = _impurity(in_p, in_n, all_p, all_n)
-    pos = np.empty(256)
-    neg = np.empty(256)
+    current = impurity(in_p, in_n, all_p, all_n)
+    first = True
     while in_n > 0.0:
-        best, best_k, best_side, best_border = np.inf, -1, 0, 0
+        best, best_k, best_side, best_border = np.inf, -1, np.int64(0), np.int64(0)
         for k in range(features.shape[0]):
-            column = columns[features[k]]
-            pos[:] = 0.0
-            neg[:] = 0.0
-            for i in range(size):
-                row = rows[i]
-                if positive[row]:
-                    pos[column[row]] += weight[row]
-                else:
-                    neg[column[row]] += weight[row]
-            g, side, border = _best_cut(
-                pos, neg, low[k], np.int64(column[centre]), high[k], in_p, in_n, all_p, all_n
-            )  # fmt: skip
+            f = features[k]
+            if first:
+                g, side, border = cuts[f, 0], np.int64(cuts[f, 1]), np.int64(cuts[f, 2])
+            else:
+                g, side, border = _best_cut(
+                    columns[f], weight, positive, rows[:size], low[k], np.int64(columns[f, centre]), high[k],
+                    in_p, in_n, all_p, all_n, pos, neg,
+                )  # fmt: skip
             if g < best:
                 best, best_k, best_side, best_border = g, k, side, border
         if best_k < 0 or not best < current - 1e-12:
             break
         current = best
-        column = columns[features[best_k]]
         if best_side == 0:
             low[best_k] = best_border
         else:
             high[best_k] = best_border
-        kept = 0
-        in_p = 0.0
-        in_n = 0.0
-        for i in range(size):
-            row = rows[i]
-            if low[best_k] <= column[row] <= high[best_k]:
-                rows[kept] = row
-                kept += 1
-                if positive[row]:
-                    in_p += weight[row]
-                else:
-                    in_n += weight[row]
-        size = kept
-    return size
-
-
-@njit(nogil=True, cache=True)
-def _relax(columns, positive, features, low, high, rows, size, slack, spread):  # type: ignore[no-untyped-def]
-    """Move each cut border out to where the class is expected to end, not where its few samples do.
-
-    k samples of a range underestimate it by about their mean gap on each side (range / (k - 1)); one sample says
-    nothing, so the dimension's own spread stands in.
-    """
-    for k in range(features.shape[0]):
-        column = columns[features[k]]
-        count = 0
-        least, most = np.int64(255), np.int64(0)
-        for i in range(size):
-            if positive[rows[i]]:
-                value = np.int64(column[rows[i]])
-                if value < least:
-                    least = value
-                if value > most:
-                    most = value
-                count += 1
-        gap = (most - least) / (count - 1) if count > 1 else spread[features[k]]
-        reach = np.int64(slack * gap)
-        if low[k] > 0:
-            low[k] = max(0, min(low[k], least - reach))
-        if high[k] < 255:
-            high[k] = min(255, max(high[k], most + reach))
+        source = alive if first else rows[:size]
+        size, in_p, in_n = _keep(
+            columns[features[best_k]], weight, positive, source, low[best_k], high[best_k], rows
+        )  # fmt: skip
+        first = False
+    return current
 
 
 @njit(nogil=True, cache=True)
 def grow_branch(  # type: ignore[no-untyped-def]
-    columns, weight, positive, seeds, subset_starts, subset_features, allowed, max_boxes, max_failures, slack, spread,
+    columns, weight, positive, seeds, subset_starts, subset_features, allowed, covered_share,
 ):  # fmt: skip
-    """Boxes until every positive is covered: (features (b, most), lows, highs, sizes (b,)).
+    """Boxes until ``covered_share`` of the weight of the positives is covered: (features, lows, highs, sizes).
 
     columns: uint8 (dims, n); weight: float64 (n,), 0 leaves a sample out; positive: uint8 (n,); seeds: the positives in
-    the order in which they are tried; allowed: uint8 (max_boxes + max_failures, subsets), subsets tried each time.
+    the order in which they are tried; allowed: uint8 (most boxes, subsets), which subsets are tried for each box.
+    A box holds at least the positive it was carved around, so there are as many boxes as tries.
     """
     n = weight.shape[0]
+    max_boxes = allowed.shape[0]
     n_subsets = subset_starts.shape[0] - 1
     widest = 0
     for s in range(n_subsets):
@@ -142,16 +142,18 @@ def grow_branch(  # type: ignore[no-untyped-def]
         if weight[i] > 0.0:
             alive[count] = i
             count += 1
-    uncovered = positive.copy()
+    covered = np.zeros(n, np.uint8)
     rows = np.empty(n, np.int32)
-    low = np.empty(widest, np.int64)
-    high = np.empty(widest, np.int64)
-    made, failures, tries = 0, 0, 0
+    low, high = np.empty(widest, np.int64), np.empty(widest, np.int64)
+    pos, neg = np.empty(256), np.empty(256)
+    cuts = np.empty((columns.shape[0], 3))
+    made = 0
+    first_p = 0.0
     for t in range(seeds.shape[0]):
         centre = seeds[t]
-        if not uncovered[centre]:
+        if covered[centre]:
             continue
-        if made >= max_boxes or failures >= max_failures:
+        if made == max_boxes:
             break
         all_p, all_n = 0.0, 0.0
         for i in range(count):
@@ -159,40 +161,27 @@ def grow_branch(  # type: ignore[no-untyped-def]
                 all_p += weight[alive[i]]
             else:
                 all_n += weight[alive[i]]
+        if made == 0:
+            first_p = all_p
+        elif all_p <= (1.0 - covered_share) * first_p:
+            break
+        _first_cuts(columns, weight, positive, alive[:count], centre, all_p, all_n, cuts, pos, neg)
         best, best_size = np.inf, 0
         for s in range(n_subsets):
-            if not allowed[tries, s]:
+            if not allowed[made, s]:
                 continue
             subset = subset_features[subset_starts[s] : subset_starts[s + 1]]
             dims = subset.shape[0]
-            size = _carve(
-                columns, weight, positive, alive[:count], centre, subset, all_p, all_n, low[:dims], high[:dims], rows
+            g = _carve(
+                columns, weight, positive, alive[:count], centre, subset, all_p, all_n, cuts,
+                low[:dims], high[:dims], rows, pos, neg,
             )  # fmt: skip
-            _relax(columns, positive, subset, low, high, rows, size, slack, spread)
-            in_p, in_n = 0.0, 0.0
-            for i in range(count):
-                row = alive[i]
-                inside = True
-                for k in range(dims):
-                    value = columns[subset[k], row]
-                    if value < low[k] or value > high[k]:
-                        inside = False
-                        break
-                if inside:
-                    if positive[row]:
-                        in_p += weight[row]
-                    else:
-                        in_n += weight[row]
-            g = _impurity(in_p, in_n, all_p, all_n)
             if g < best or (g == best and dims < best_size):
                 best, best_size = g, dims
                 sizes[made] = dims
                 for k in range(dims):
-                    features[made, k] = subset[k]
-                    lows[made, k] = low[k]
-                    highs[made, k] = high[k]
-        tries += 1
-        kept, covered = 0, 0
+                    features[made, k], lows[made, k], highs[made, k] = subset[k], low[k], high[k]
+        left = 0
         for i in range(count):
             row = alive[i]
             inside = True
@@ -202,14 +191,10 @@ def grow_branch(  # type: ignore[no-untyped-def]
                     inside = False
                     break
             if inside:
-                uncovered[row] = 0
-                covered += 1
+                covered[row] = 1
             else:
-                alive[kept] = row
-                kept += 1
-        count = kept
-        uncovered[centre] = 0
+                alive[left] = row
+                left += 1
+        count = left
         made += 1
-        if covered == 0:
-            failures += 1
     return features[:made], lows[:made], highs[:made], sizes[:made]
