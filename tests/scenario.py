@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 
 import requests
 
-QUERY = "a picture"
-STYLE = "chalk"
+QUERY = "a house"
+STYLES = ("flat", "ink", "watercolour", "pixel", "chalk")
 LABELS = 10
 _PAGE = 1_000
 _LOOKED_AT = 60  # pictures of a screen or two

@@ -5,14 +5,14 @@ from __future__ import annotations
 import pytest
 
 from tests.browser.person import Person
-from tests.scenario import LABELS, QUERY, STYLE, Api, Labels, best_cut, quality
+from tests.scenario import LABELS, QUERY, Api, Labels, best_cut, quality
 
 
 @pytest.mark.slow
 def test_ten_clicked_labels_find_every_picture_of_a_style(person: Person) -> None:
     api = Api(person.url)
     ranking = api.all_of(api.search(text=QUERY)[0])
-    truth = api.having(ranking, lambda metadata: metadata["style"] == STYLE)
+    truth = api.having(ranking, lambda metadata: metadata["style"] == "chalk")
 
     person.visit()
     person.search(QUERY)

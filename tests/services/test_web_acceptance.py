@@ -5,16 +5,17 @@ from __future__ import annotations
 import pytest
 
 from tests.running import Running
-from tests.scenario import LABELS, QUERY, STYLE, Api, Labels, best_cut, quality
+from tests.scenario import LABELS, QUERY, STYLES, Api, Labels, best_cut, quality
 
 
 @pytest.mark.slow
-def test_ten_labels_find_every_picture_of_a_style(services: Running) -> None:
+@pytest.mark.parametrize("style", STYLES)
+def test_ten_labels_find_every_picture_of_a_style(services: Running, style: str) -> None:
     api = Api(services.url)
     text, size = api.search(text=QUERY)
     ranking = api.all_of(text)
     assert len(ranking) == len(set(ranking)) == size
-    truth = api.having(ranking, lambda metadata: metadata["style"] == STYLE)
+    truth = api.having(ranking, lambda metadata: metadata["style"] == style)
     assert 0.1 < len(truth) / size < 0.4
 
     labels = Labels()

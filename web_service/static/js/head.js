@@ -25,7 +25,7 @@ function drawHead() {
   if (!session) return;
   const { round, tab } = session;
   const { response, changes } = round;
-  const [number, words] = response ? totalWords(response) : ["", app.busy === "search" ? "Searching …" : "One moment …"];
+  const [number, words] = response ? totalWords(response) : ["", round.number === 0 ? "Searching …" : "One moment …"];
   $("#total-count").textContent = number;
   $("#total-words").textContent = words;
   const known = changes !== null;

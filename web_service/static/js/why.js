@@ -40,7 +40,8 @@ function explanation({ model, boxes, boxes_decide: decide }) {
 }
 
 function boxItem(box, i) {
-  const ranges = box.features.map((feature, k) => rangeRow(feature, box.low[k], box.high[k]));
+  const limited = (k) => box.low[k] > 0 || box.high[k] < TOP; // a range without limits says nothing
+  const ranges = box.features.map((feature, k) => limited(k) && rangeRow(feature, box.low[k], box.high[k])).filter(Boolean);
   const outside = box.count - box.accepted;
   const accepted = outside === 0 ? "all in the answer" : `${count(box.accepted)} of them in the answer`;
   return h(
