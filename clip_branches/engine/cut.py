@@ -16,7 +16,7 @@ from clip_branches.engine.kernels.mixture import fit_mixture
 
 Vector = NDArray[np.float64]
 LABEL_WEIGHT = 3.0  # one label counts as so many unlabelled images
-_PRIOR = (1.0, 15.0)  # pseudo-counts of right and wrong among the unlabelled
+_PRIOR = (1.0, 8.0)  # pseudo-counts of right and wrong among the unlabelled
 _SHARES = (0.02, 0.2)  # of right ones, where the search for a fit starts
 # (log odds of the share, mean of the wrong, log variance, log distance of the means), in units of the scores' sd
 _LEAST = np.array([-7.0, -3.0, -6.0, -1.5])

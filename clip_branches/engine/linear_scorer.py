@@ -34,7 +34,7 @@ _FREE = (0.0, 1.0, 0.3, 0.03)
 # Which reading holds is judged by how well the labels themselves fit a strong text pull against none, other
 # directions left free: log odds of trust = _DOUBT * (log evidence with - without) + _TRUST.
 _JUDGE = (6.0, 2.0, 0.3)
-_DOUBT, _TRUST = 2.5, 2.5
+_DOUBT, _TRUST = 4.0, 1.0
 
 
 class LinearScorer(Model):

@@ -18,7 +18,7 @@ _STEPS = 15
 _STRIDE = 0.8  # how far a step goes; the rest stays with the labels' direction
 _LABEL = 2.0  # one label counts as so many unlabelled images
 _SHRINKAGE = 0.05
-_HALF_TRUST = 40.0  # log likelihood ratio of two humps against one at which both directions count the same
+_HALF_TRUST = 80.0  # log likelihood ratio of two humps against one at which both directions count the same
 
 
 def sharpen(
