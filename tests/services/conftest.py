@@ -42,8 +42,8 @@ def noise_data(tmp_path_factory: pytest.TempPathFactory, tiny_models: Path) -> P
 
 @pytest.fixture
 def own_data(noise_data: Path, tmp_path: Path) -> Path:
-    """A copy of the data folder that the test may damage."""
-    return Path(shutil.copytree(noise_data, tmp_path / "data"))
+    """A copy of the data folder that the test may damage; no answer or thumbnail is in it yet."""
+    return Path(shutil.copytree(noise_data, tmp_path / "data", ignore=shutil.ignore_patterns("answers", "cache")))
 
 
 @pytest.fixture(scope="session")
