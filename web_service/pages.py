@@ -67,7 +67,7 @@ def _context(search: Upstream, static: StaticFiles) -> PageContext:
     try:
         listed = CataloguesResponse.model_validate(search.get_json("/v1/catalogues", timeout_s=_CATALOGUES_TIMEOUT_S))
     except (ServiceUnavailable, ValidationError):
-        listed = CataloguesResponse(catalogues=[])
+        listed = CataloguesResponse(catalogues=[], unavailable={})
     wanted = request.args.get("catalogue")
     chosen = next((entry for entry in listed.catalogues if entry.name == wanted), None)
     if chosen is None and listed.catalogues:
