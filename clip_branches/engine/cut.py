@@ -49,12 +49,19 @@ def fit_scores(unlabelled: Vector, right: Vector, wrong: Vector, start: Vector |
     return Mixture(float(slope / scale), float(offset - slope * centre / scale), state)
 
 
-def two_humps(unlabelled: Vector) -> float:
-    """How much better two normal distributions tell the scores than one: log likelihood ratio, >= 0, in nats."""
+def two_humps(unlabelled: Vector) -> tuple[float, float]:
+    """How much better two normal distributions tell the scores than one, and how far apart they are.
+
+    Log likelihood ratio, >= 0, in nats; distance of the means in standard deviations of one hump.
+    """
     scale, centre = _scale(unlabelled)
     u = (unlabelled - centre) / scale
-    losses = [fit_mixture(state, _LEAST, _MOST, u, _NONE, _NONE, 0.0, 1.0, 1.0) for state in _starts(1.5)]
-    return float(max(0.0, 0.5 * len(u) - min(losses) + 2 * np.log(2)))  # the last term: the prior at equal shares
+    starts = _starts(1.5)
+    losses = [fit_mixture(state, _LEAST, _MOST, u, _NONE, _NONE, 0.0, 1.0, 1.0) for state in starts]
+    best = int(np.argmin(losses))
+    _, _, log_variance, log_gap = starts[best]
+    ratio = max(0.0, 0.5 * len(u) - losses[best] + 2 * np.log(2))  # the last term: the prior at equal shares
+    return float(ratio), float(np.exp(log_gap - log_variance / 2))
 
 
 def best_threshold(log_odds: Vector) -> float:

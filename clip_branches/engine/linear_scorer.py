@@ -19,6 +19,7 @@ from clip_branches.engine.cut import best_threshold, fit_scores, sigmoid
 from clip_branches.engine.estimator import Model
 from clip_branches.engine.kernels.linear import score_codes
 from clip_branches.engine.kernels.newton import cholesky
+from clip_branches.engine.lean import lean
 from clip_branches.engine.logistic import Fit, Vector, fit_logistic, times
 from clip_branches.engine.sharpen import sharpen, unit
 from clip_branches.errors import InvalidInput
@@ -34,7 +35,7 @@ _FREE = (0.0, 1.0, 0.3, 0.03)
 # Which reading holds is judged by how well the labels themselves fit a strong text pull against none, other
 # directions left free: log odds of trust = _DOUBT * (log evidence with - without) + _TRUST.
 _JUDGE = (6.0, 2.0, 0.3)
-_DOUBT, _TRUST = 4.0, 1.0
+_DOUBT, _TRUST = 2.5, 1.5
 
 
 class LinearScorer(Model):
@@ -159,7 +160,10 @@ class _Problem:
         shift /= _sd(w, self.covariance)
         w = unit(w, self.covariance)
         if len(self.rest) >= _FEW:
-            w = sharpen(w, self.rest, self.x, self.right, shift, self.covariance)
+            w, hanging = sharpen(w, self.rest, self.x, self.right, shift, self.covariance)
+            shift *= hanging
+            if self.anchor is not None:
+                w = lean(w, self.anchor, self.rest, self.covariance)
         return w, trust, times(self.x, w[:, None])[:, 0] + shift
 
     def _read(self, pull: float, sd: float, shrinkage: float, share: float) -> Fit:
