@@ -173,7 +173,11 @@ class AnswerFiles:
         if total <= self._max_bytes:
             return
         for _, size, path in sorted(files):
-            path.unlink(missing_ok=True)
+            try:
+                path.unlink(missing_ok=True)
+            except OSError as error:
+                _log.warning("an old answer cannot be removed", extra={"path": str(path), "reason": str(error)})
+                return
             total -= size
             if total <= self._max_bytes * 4 // 5:
                 return
