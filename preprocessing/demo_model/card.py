@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -32,12 +33,7 @@ a processor; it knows the scenes of `preprocessing/scenes` and nothing else. For
 
 ## How it was made
 
-`python -m preprocessing train-demo-model`: {config["scenes"]:,} drawn scenes and, of half of them, a twin that differs
-in its objects' colours alone, in the same batch; {config["epochs"]} epochs in {last["seconds"] / 60:.0f} minutes on two
-shared processor cores. {_start(config)} The image tower is open_clip's ModifiedResNet (layers
-{config["image_layers"]}, width {config["image_width"]}, {config["image_size"]} px), the text tower has
-{config["text_layers"]} layers of {config["text_width"]}; {size:.1f} MiB in all. `training_config.json` holds every
-setting, `training.jsonl` the log.
+{textwrap.fill(_making(config, last["seconds"], size), 120)}
 
 The losses: symmetric contrast between images and captions, and between images and short queries (a query counts as
 right for every image of the batch that it is true of), on the towers' vectors and on the 32-d vectors of the heads;
@@ -87,8 +83,16 @@ and 10 wrong labels beside 1,000 unlabelled images (cut halfway between the mean
 """
 
 
-def _start(config: dict[str, Any]) -> str:
-    return str(config.get("started_from") or "It started from random weights.")
+def _making(config: dict[str, Any], seconds: float, size: float) -> str:
+    start = config.get("started_from") or "It started from random weights."
+    return (
+        f"`python -m preprocessing train-demo-model`: {config['scenes']:,} drawn scenes and, of half of them, a twin "
+        f"that differs in its objects' colours alone, in the same batch; {config['epochs']} epochs in "
+        f"{seconds / 60:.0f} minutes on two shared processor cores. {start} The image tower is open_clip's "
+        f"ModifiedResNet (layers {config['image_layers']}, width {config['image_width']}, {config['image_size']} px), "
+        f"the text tower has {config['text_layers']} layers of {config['text_width']}; {size:.1f} MiB in all. "
+        "`training_config.json` holds every setting, `training.jsonl` the log."
+    )
 
 
 def _bar(key: str, value: float) -> str:

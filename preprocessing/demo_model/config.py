@@ -14,8 +14,8 @@ class TrainingConfig:
 
     seed: int = 0
     # Data
-    scenes: int = 60_000
-    texts_per_scene: int = 6
+    scenes: int = 24_000
+    texts_per_scene: int = 8
     # Towers: open_clip's ModifiedResNet at 96 px, and a short text transformer
     image_size: int = 96
     image_width: int = 16
@@ -29,7 +29,7 @@ class TrainingConfig:
     head_hidden: tuple[int, ...] = (512,)
     code_dim: int = 32
     # Optimisation: AdamW, one cycle
-    epochs: int = 20
+    epochs: int = 24
     batch: int = 128
     learning_rate: float = 2e-3
     warm_up: float = 0.05
@@ -52,7 +52,7 @@ class TrainingConfig:
     visible_cells: float = 2.0
     # Scale of the cosine classifiers on the codes: the smaller, the more room an attribute must be given to be read.
     # The drawing style gets most, so that ten labels are enough to find it.
-    style_scale: float = 7.0
+    style_scale: float = 5.0
     hidden_scale: float = 12.0
     # How many of the texts get unknown words put in
     unknown_words: float = 0.15
