@@ -49,19 +49,27 @@ def fit_scores(unlabelled: Vector, right: Vector, wrong: Vector, start: Vector |
     return Mixture(float(slope / scale), float(offset - slope * centre / scale), state)
 
 
-def two_humps(unlabelled: Vector) -> tuple[float, float]:
-    """How much better two normal distributions tell the scores than one, and how far apart they are.
+@dataclass(frozen=True)
+class Humps:
+    """Two normal distributions of one variance against one: ``gain`` is the log likelihood ratio, >= 0, in nats;
+    ``apart`` the distance of their means in standard deviations of one; ``middle`` the score half-way between."""
 
-    Log likelihood ratio, >= 0, in nats; distance of the means in standard deviations of one hump.
-    """
+    gain: float
+    apart: float
+    middle: float
+
+
+def two_humps(unlabelled: Vector) -> Humps:
+    """How well two humps tell the scores of unlabelled images (m,), m >= 2."""
     scale, centre = _scale(unlabelled)
     u = (unlabelled - centre) / scale
     starts = _starts(1.5)
     losses = [fit_mixture(state, _LEAST, _MOST, u, _NONE, _NONE, 0.0, 1.0, 1.0) for state in starts]
     best = int(np.argmin(losses))
-    _, _, log_variance, log_gap = starts[best]
-    ratio = max(0.0, 0.5 * len(u) - losses[best] + 2 * np.log(2))  # the last term: the prior at equal shares
-    return float(ratio), float(np.exp(log_gap - log_variance / 2))
+    _, low, log_variance, log_gap = starts[best]
+    gain = max(0.0, 0.5 * len(u) - losses[best] + 2 * np.log(2))  # the last term: the prior at equal shares
+    middle = centre + scale * (low + np.exp(log_gap) / 2)
+    return Humps(float(gain), float(np.exp(log_gap - log_variance / 2)), float(middle))
 
 
 def best_threshold(log_odds: Vector) -> float:

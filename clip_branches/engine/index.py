@@ -126,13 +126,17 @@ class BoxIndex:
 
     def count(self, boxes: Sequence[Box]) -> NDArray[np.int64]:
         """Rows inside each box, exactly: int64 (boxes,)."""
-        packed = pack(check_boxes(boxes, "BoxIndex.count"))
+        boxes = check_boxes(boxes, "BoxIndex.count")
+        filled = [i for i, box in enumerate(boxes) if not box.empty]
+        packed = pack([boxes[i] for i in filled])
         parts = self._parts
-        counts = np.zeros(len(boxes), np.int64)
+        inside = np.zeros(len(filled), np.int64)
         scan.count_boxes(
             parts.codes, parts.n_rows, parts.block_size, parts.zone_low, parts.zone_high,
-            packed.starts, packed.features, packed.lows, packed.highs, counts,
+            packed.starts, packed.features, packed.lows, packed.highs, inside,
         )  # fmt: skip
+        counts = np.zeros(len(boxes), np.int64)
+        counts[filled] = inside
         return counts
 
     def score(self, rows: Any, weights: ArrayLike, bias: float = 0.0) -> Floats:

@@ -17,6 +17,8 @@ from clip_branches.engine.sharpen import unit
 _APART = 5.0
 # Log likelihood ratio of two humps against one below which there is no gap to speak of.
 _SURE = 80.0
+# The words may have a gap of their own; the leaned direction must still show the one that the labels found.
+_SAME = 0.99
 _LEANINGS = (1.0, 0.7, 0.5, 0.35, 0.25, 0.18, 0.12)
 
 
@@ -25,12 +27,16 @@ def lean(direction: Vector, anchor: Vector, rest: Vector, covariance: Vector) ->
 
     The result has unit sd. It is ``direction`` itself where the gap is too narrow to give anything away.
     """
-    sure, _ = two_humps(times(rest, direction[:, None])[:, 0])
-    if sure < _SURE:
+    scores = times(rest, direction[:, None])[:, 0]
+    humps = two_humps(scores)
+    if humps.gain < _SURE or humps.apart < _APART:
         return direction
+    inside = scores > humps.middle
     for leaning in _LEANINGS:
         leaned = unit(direction + leaning * anchor, covariance)
-        sure, apart = two_humps(times(rest, leaned[:, None])[:, 0])
-        if sure >= _SURE and apart >= _APART:
+        scores = times(rest, leaned[:, None])[:, 0]
+        humps = two_humps(scores)
+        same = ((scores > humps.middle) == inside).mean()
+        if humps.gain >= _SURE and humps.apart >= _APART and same >= _SAME:
             return leaned
     return direction

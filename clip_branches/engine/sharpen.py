@@ -50,9 +50,18 @@ def sharpen(
         current, hanging = moved, 1 - _STRIDE
         if settled:
             break
-    humps, _ = two_humps(times(rest, current[:, None])[:, 0])
-    trust = humps / (humps + _HALF_TRUST)
+    gain = two_humps(times(rest, current[:, None])[:, 0]).gain
+    before = _surprise(direction, rest, labelled, right, shift)
+    after = _surprise(current, rest, labelled, right, hanging * shift)
+    trust = gain / (gain + _HALF_TRUST) * float(np.exp(-max(0.0, after - before)))
     return unit(trust * current + (1 - trust) * direction, covariance), 1 - trust * _STRIDE
+
+
+def _surprise(direction: Vector, rest: Vector, labelled: Vector, right: NDArray[np.bool_], shift: Vector) -> float:
+    """Negative log likelihood of the labels along a direction: a gap that cuts across them is another concept's."""
+    unseen = times(labelled, direction[:, None])[:, 0] + shift
+    odds = fit_scores(times(rest, direction[:, None])[:, 0], unseen[right], unseen[~right]).log_odds(unseen)
+    return float(np.logaddexp(0, np.where(right, -odds, odds)).sum())
 
 
 def unit(direction: Vector, covariance: Vector) -> Vector:

@@ -94,7 +94,9 @@ def test_the_whole_catalogue_is_ranked_and_nearest_is_its_head(stage: Stage) -> 
 
 @pytest.mark.parametrize("name", ["auto", "linear", "branch", "ensemble"])
 def test_search_spans_segments_and_skips_the_deleted(stage: Stage, name: str) -> None:
-    model = fit_feedback(name, **_labels(stage), quantiser=stage.quantiser, anchor=np.ones(32), random_state=0)
+    vectors = stage.quantiser.decode(stage.codes)
+    anchor = vectors[stage.clump == 1].mean(axis=0) - vectors.mean(axis=0)
+    model = fit_feedback(name, **_labels(stage), quantiser=stage.quantiser, anchor=anchor, random_state=0)
     answer = stage.engine.search(model)
     assert sorted(answer.ids.tolist()) == sorted(stage.ids[model.predict(stage.codes) == 1].tolist())
     assert answer.ids.tolist() == naive.best_first(answer.ids.tolist(), answer.scores.tolist())

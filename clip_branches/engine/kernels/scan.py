@@ -12,6 +12,7 @@ from numba import njit
 
 _CHUNK = 256  # blocks whose zones are tested together
 _MISS, _PART, _WHOLE = 0, 1, 2
+_SPARSE = 8  # hits in a stretch of 64 rows
 
 
 @njit(nogil=True, cache=True)
@@ -27,33 +28,39 @@ def _relate(zone_low, zone_high, first, count, starts, features, lows, highs, re
             zl = zone_low[features[k], first : first + count]
             zh = zone_high[features[k], first : first + count]
             for b in range(count):
-                miss[b] |= np.uint8(zh[b] < low) | np.uint8(zl[b] > high)
-                part[b] |= np.uint8(zl[b] < low) | np.uint8(zh[b] > high)
+                miss[b] = np.uint8(miss[b] | np.uint8(zh[b] < low) | np.uint8(zl[b] > high))
+                part[b] = np.uint8(part[b] | np.uint8(zl[b] < low) | np.uint8(zh[b] > high))
         for b in range(count):
             relation[box, b] = _MISS if miss[b] else (_PART if part[b] else _WHOLE)
 
 
 @njit(nogil=True, cache=True)
 def _inside(data, base, size, zone_low, zone_high, block, start, stop, features, lows, highs, mask):  # type: ignore[no-untyped-def]
-    """``mask[:size]`` = 1 for rows inside the box of entries ``start:stop``; returns whether there is any."""
+    """``mask[:size]`` = 1 for rows inside the box of entries ``start:stop``; returns whether there is any.
+
+    Features whose range holds the whole block are not looked at; at least one is not so (the block is met in part).
+    """
     fresh = True
     for k in range(start, stop):
         f, low, high = features[k], lows[k], highs[k]
         if zone_low[f, block] >= low and zone_high[f, block] <= high:
             continue
         column = data[base + f * size : base + (f + 1) * size]
+        # One comparison for both borders (codes below ``low`` wrap round to above the span), and every step is cut
+        # back to a byte: else numba widens to 64 bits and a vector instruction does an eighth of the rows.
+        span = np.uint8(high - low)
         found = np.uint8(0)
         if fresh:
             for r in range(size):
-                m = np.uint8(column[r] >= low) & np.uint8(column[r] <= high)
+                m = np.uint8(np.uint8(column[r] - low) <= span)
                 mask[r] = m
-                found |= m
+                found = np.uint8(found | m)
             fresh = False
         else:
             for r in range(size):
-                m = mask[r] & np.uint8(column[r] >= low) & np.uint8(column[r] <= high)
+                m = np.uint8(mask[r] & np.uint8(np.uint8(column[r] - low) <= span))
                 mask[r] = m
-                found |= m
+                found = np.uint8(found | m)
         if found == 0:
             return False
     return True
@@ -81,7 +88,8 @@ def scan_groups(  # type: ignore[no-untyped-def]
     """Rows of blocks ``first_block:last_block`` that at least ``need`` >= 1 groups hold, ascending, and their votes.
 
     Box ``i`` holds entries ``starts[i]:starts[i + 1]`` of (features, lows, highs) and belongs to ``groups[i]``
-    (ascending). ``votes`` is scratch of ``block_size`` integers wide enough for ``n_groups``. Also returns bytes read.
+    (ascending); no box may be empty (low > high). ``votes`` is scratch of ``block_size`` integers wide enough for
+    ``n_groups``. Also returns how many blocks were looked at.
     """
     n_boxes = groups.shape[0]
     dims = zone_low.shape[0]
@@ -93,6 +101,8 @@ def scan_groups(  # type: ignore[no-untyped-def]
     counts = np.empty(max(block_size, 1024), np.int32)
     filled = 0
     looked = 0
+    votes[0] = need
+    least = votes[0]  # of the type of the votes, so that they are compared without widening
     for chunk in range(first_block, last_block, _CHUNK):
         count = min(_CHUNK, last_block - chunk)
         _relate(zone_low, zone_high, chunk, count, starts, features, lows, highs, relation)
@@ -106,6 +116,7 @@ def scan_groups(  # type: ignore[no-untyped-def]
             base = start * dims
             looked += 1
             votes[:size] = whole
+            touched = whole >= need
             box = 0
             while box < n_boxes:
                 group = groups[box]
@@ -120,12 +131,13 @@ def scan_groups(  # type: ignore[no-untyped-def]
                         data, base, size, zone_low, zone_high, block,
                         starts[box], starts[box + 1], features, lows, highs, mask,
                     ):  # fmt: skip
+                        touched = True
                         if alone:
                             for r in range(size):
                                 votes[r] += mask[r]
                         elif merged:
                             for r in range(size):
-                                union[r] |= mask[r]
+                                union[r] = np.uint8(union[r] | mask[r])
                         else:
                             union[:size] = mask[:size]
                             merged = True
@@ -133,6 +145,8 @@ def scan_groups(  # type: ignore[no-untyped-def]
                 if merged:
                     for r in range(size):
                         votes[r] += union[r]
+            if not touched:
+                continue
             if filled + size > rows.shape[0]:
                 wider = np.empty(2 * rows.shape[0] + size, np.int64)
                 wider[:filled] = rows[:filled]
@@ -140,30 +154,37 @@ def scan_groups(  # type: ignore[no-untyped-def]
                 wider_counts = np.empty(rows.shape[0], np.int32)
                 wider_counts[:filled] = counts[:filled]
                 counts = wider_counts
-            filled = _emit(votes, size, need, start, rows, counts, filled)
+            filled = _emit(votes, size, least, start, rows, counts, filled)
     return rows[:filled], counts[:filled], looked
 
 
 @njit(nogil=True, cache=True)
-def _emit(votes, size, need, start, rows, counts, filled):  # type: ignore[no-untyped-def]
+def _emit(votes, size, least, start, rows, counts, filled):  # type: ignore[no-untyped-def]
     """Append the rows with enough votes; stretches of 64 rows without any are skipped at once."""
     for left in range(0, size, 64):
         right = min(left + 64, size)
-        most = votes[left]
+        hits = np.uint8(0)
         for r in range(left, right):
-            most = max(most, votes[r])
-        if most < need:
+            hits = np.uint8(hits + np.uint8(votes[r] >= least))
+        if hits == 0:
             continue
-        for r in range(left, right):
-            rows[filled] = start + r
-            counts[filled] = votes[r]
-            filled += votes[r] >= need
+        if hits < _SPARSE:
+            for r in range(left, right):
+                if votes[r] >= least:
+                    rows[filled] = start + r
+                    counts[filled] = votes[r]
+                    filled += 1
+        else:  # as likely as not: writing always and counting is faster than guessing
+            for r in range(left, right):
+                rows[filled] = start + r
+                counts[filled] = votes[r]
+                filled += votes[r] >= least
     return filled
 
 
 @njit(nogil=True, cache=True)
 def count_boxes(data, n, block_size, zone_low, zone_high, starts, features, lows, highs, counts):  # type: ignore[no-untyped-def]
-    """Add to ``counts[box]`` the number of rows inside each box."""
+    """Add to ``counts[box]`` the number of rows inside each box; no box may be empty (low > high)."""
     n_boxes = starts.shape[0] - 1
     dims = zone_low.shape[0]
     n_blocks = zone_low.shape[1]
@@ -182,9 +203,9 @@ def count_boxes(data, n, block_size, zone_low, zone_high, starts, features, lows
                     data, start * dims, size, zone_low, zone_high, chunk + b,
                     starts[box], starts[box + 1], features, lows, highs, mask,
                 ):  # fmt: skip
-                    inside = 0
+                    inside = np.uint32(0)
                     for r in range(size):
-                        inside += mask[r]
+                        inside = np.uint32(inside + mask[r])
                     counts[box] += inside
 
 
