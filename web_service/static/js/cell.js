@@ -32,7 +32,6 @@ export function makeCell(index, column) {
     cell.dataset.image = "there";
     const shape = (image.naturalWidth / image.naturalHeight) * (image.clientHeight / image.clientWidth);
     image.classList.toggle("whole", shape > NEARLY_ALIKE || shape < 1 / NEARLY_ALIKE);
-    image.classList.toggle("small", image.naturalWidth < 64);
   });
   image.addEventListener("error", () => image.src && (cell.dataset.image = "missing"));
   return cell;
