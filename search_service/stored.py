@@ -7,6 +7,7 @@ import io
 import json
 import logging
 import os
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from clip_branches.engine import AnswerSet
-from clip_branches.files import write_whole
+from clip_branches.files import TEMPORARY_PREFIX, write_whole
 from clip_branches.schemas import BoxSummary, Misplaced, ModelName
 from search_service.answering import Answer
 from search_service.query import Query
@@ -75,7 +76,7 @@ class AnswerFiles:
             "query": request.query.to_json(),
             "vector": vector,
         }
-        return self._write(self._path(catalogue, result_set) / _REQUEST, json.dumps(values).encode())
+        return self._write(self._path(catalogue, result_set) / _REQUEST, json.dumps(values).encode(), durable=True)
 
     def load_request(self, catalogue: str, result_set: str) -> StoredRequest | None:
         """The stored request, or None when there is none that can be read."""
@@ -151,10 +152,19 @@ class AnswerFiles:
     def _path(self, catalogue: str, result_set: str) -> Path:
         return self._folder / catalogue / result_set
 
-    def _write(self, path: Path, content: bytes) -> bool:
+    def _write(self, path: Path, content: bytes, *, durable: bool = False) -> bool:
+        """Write a file whole; ``durable`` also waits for the disk, which only what cannot be computed again is worth."""
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            write_whole(path, content)
+            if durable:
+                write_whole(path, content)
+            else:
+                temporary = path.with_name(f"{TEMPORARY_PREFIX}{os.getpid()}-{threading.get_ident()}-{path.name}")
+                try:
+                    temporary.write_bytes(content)
+                    temporary.replace(path)
+                finally:
+                    temporary.unlink(missing_ok=True)
         except OSError as error:
             _log.warning("an answer cannot be stored", extra={"path": str(path), "reason": str(error)})
             return False

@@ -145,8 +145,15 @@ class Shelf(Generic[Opened]):
             seconds = round(time.monotonic() - started, 2)
             _log.info("catalogue opened", extra={"catalogue": name, "seconds": seconds})
             return _Slot(stamp, future.result(), None, time.monotonic())
-        _log.error("catalogue refused", extra={"catalogue": name, "reason": str(error)}, exc_info=_unexpected(error))
-        return _Slot(stamp, None, _as_project_error(name, error), time.monotonic())
+        told = _as_project_error(name, error)
+        before = self._slots.get(name)
+        # A catalogue that stays damaged is tried again for ever: its reason is logged once.
+        known = before is not None and before.error is not None and before.error.message == told.message
+        details = {"catalogue": name, "reason": str(error)}
+        _log.log(
+            logging.DEBUG if known else logging.ERROR, "catalogue refused", extra=details, exc_info=_unexpected(error)
+        )
+        return _Slot(stamp, None, told, time.monotonic())
 
     def _watch(self) -> None:
         if self._prepare is not None:
