@@ -29,7 +29,7 @@ check: $(VENV)/.development ## Lint, check types and check the import contracts
 	@$(BIN)/lint-imports
 
 bench: $(VENV)/.development ## Measure the quality of feedback on small data sets
-	@$(BIN)/python -m benchmarks
+	@$(BIN)/python -m benchmarks.feedback_small
 
 clean: ## Remove the environment and caches; catalogues stay
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from preprocessing.scenes.batches import render_many
 from preprocessing.scenes.captions import caption
 from preprocessing.scenes.render import render
 from preprocessing.scenes.scene import (
@@ -56,7 +55,6 @@ __all__ = [
     "ground_truth",
     "plural",
     "render",
-    "render_many",
     "sample_scene",
     "swapped",
     "with_changes",

@@ -22,7 +22,10 @@ _JOINTS = (" and ", " and ", " with ", " next to ", " beside ", " near ")
 
 
 def caption(scene: Scene, rng: np.random.Generator) -> str:
-    """One caption of the scene. The main kind is always named; all else by chance, so that each word is learnt by contrast."""
+    """One caption of the scene, the same for the same state of ``rng``.
+
+    The main kind is always named; all else by chance, so that each word is learnt by contrast.
+    """
     roll = rng.random()
     if roll < 0.12:
         return _short(scene, rng)

@@ -1,4 +1,4 @@
-"""Where the objects of a scene stand: units are 1/128 of the picture's side, x to the right, y down, before any tilt."""
+"""Where the objects of a scene stand, before any tilt: in 1/128 of the picture's side, x to the right, y down."""
 
 from __future__ import annotations
 

@@ -21,9 +21,9 @@ _TILT_DEGREES = 15.0
 
 
 def render(scene: Scene, size: int = 128) -> Image.Image:
-    """The RGB picture of the scene, `size` x `size`; the same scene gives the same bytes on every machine of one Pillow version.
+    """The RGB picture of the scene, `size` x `size` pixels (16..2048); drawn at 128 and resampled for any other size.
 
-    Pictures are drawn at 128 px and resampled for any other size.
+    The same scene gives the same bytes on every machine with one Pillow version. InvalidInput for another size.
     """
     if not 16 <= size <= 2048:
         raise InvalidInput(f"The 'size' of a picture must be between 16 and 2048. Got {size} instead.")

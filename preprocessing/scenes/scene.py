@@ -51,7 +51,7 @@ class Scene:
 
 
 def sample_scene(seed: int) -> Scene:
-    """The scene of `seed` (0 or above): always the same one."""
+    """The scene of `seed` (0 or above): always the same one. InvalidInput for a negative seed."""
     if seed < 0:
         raise InvalidInput(f"The 'seed' of a scene must be 0 or above. Got {seed} instead.")
     rng = np.random.default_rng([seed, 11])
@@ -80,7 +80,10 @@ def sample_scene(seed: int) -> Scene:
 
 
 def with_changes(scene: Scene, **changes: Any) -> Scene:
-    """`scene` with some attributes exchanged and all else, layout included, as it was."""
+    """`scene` with some attributes exchanged and all else as it was; hidden attributes leave the layout as it is, too.
+
+    InvalidInput for a name that no scene has, or a value that a hidden attribute does not take.
+    """
     known = set(Scene.__dataclass_fields__)
     unknown = sorted(set(changes) - known)
     if unknown:
@@ -92,9 +95,9 @@ def with_changes(scene: Scene, **changes: Any) -> Scene:
 
 
 def swapped(scene: Scene) -> Scene:
-    """The same scene with the colours of main and second object exchanged: a hard negative for "a red boat and a blue car".
+    """The same scene with the colours of main and second object exchanged.
 
-    A scene without a second object is returned as it is.
+    A hard negative for "a red boat and a blue car". A scene without a second object is returned as it is.
     """
     if scene.second_color is None:
         return scene

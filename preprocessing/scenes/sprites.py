@@ -1,7 +1,7 @@
 """Coloured pictures of single objects, made from role maps by one table look-up.
 
-Each pixel of a map holds role (bits 0-3), second pattern tone (bit 4) and one of eight shades (bits 5-7): 256 entries of a
-table turn it into RGBA. Maps are drawn once a process and kept.
+Each pixel of a map holds role (bits 0-3), second pattern tone (bit 4) and one of eight shades (bits 5-7): 256 entries
+of a table turn it into RGBA. Maps are drawn once a process and kept.
 """
 
 from __future__ import annotations

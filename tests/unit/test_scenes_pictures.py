@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from clip_branches.errors import InvalidInput
-from preprocessing.scenes import COLORS, HIDDEN, KINDS, SETTINGS, STYLES, Scene, render, render_many, sample_scene
+from preprocessing.scenes import COLORS, HIDDEN, KINDS, SETTINGS, STYLES, Scene, render, sample_scene
 from preprocessing.scenes import with_changes as changed
 from preprocessing.scenes.backdrops import HEIGHT, SCALE, VARIANTS, WIDTH
 from preprocessing.scenes.layout import place
@@ -131,11 +131,3 @@ def test_a_pattern_is_drawn_in_two_tones() -> None:
         for pattern in HIDDEN["pattern"][1:]:
             other = np.asarray(sprite("apple", color, style="flat", pattern=pattern, pixels=60), dtype=float)
             assert (np.abs(plain - other).max(axis=2) > 25).mean() > 0.1
-
-
-def test_many_scenes_come_in_order_from_here_and_from_other_processes() -> None:
-    seeds = [5, 3, 900, 4]
-    here = list(render_many(seeds, 64, workers=1))
-    there = list(render_many(seeds, 64, workers=2))
-    assert [scene.seed for scene, _ in here] == seeds
-    assert [(scene, picture.tobytes()) for scene, picture in here] == [(s, p.tobytes()) for s, p in there]

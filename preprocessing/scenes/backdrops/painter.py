@@ -1,7 +1,7 @@
 """Paints the layers of a backdrop in one of the drawing styles.
 
-A backdrop is 220 x 176 units, wider and higher than the 128 x 128 that are seen: scenes crop it at different places and tilted
-ones turn it. y = 0 is the top of what is seen, so layers start at y = -24 and end at 152.
+A backdrop is 220 x 176 units, wider and higher than the 128 x 128 that are seen: scenes crop it at different places
+and tilted ones turn it. y = 0 is the top of what is seen, so layers start at y = -24 and end at 152.
 """
 
 from __future__ import annotations
@@ -55,6 +55,7 @@ class Painter:
         self.poly([*edge, (WIDTH + 2, HEIGHT), (-2, HEIGHT)], color, bottom)
 
     def ellipse(self, cx: float, cy: float, rx: float, ry: float, color: RGB, *, line: bool = True) -> None:
+        """A filled ellipse around (cx, cy) with radii rx and ry."""
         self.poly(oval(cx, cy, rx, ry), color, line=line)
 
     def cloud(self, x: float, y: float, size: float, color: RGB) -> None:

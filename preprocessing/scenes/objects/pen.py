@@ -1,8 +1,8 @@
 """Draws the parts of an object into a map of colour roles.
 
-An object is drawn once, in roles ("main colour", "glass", "ink") instead of colours, on a square of 100 x 100 units with y
-pointing down. Colours, shading and patterns are put on later through a table (see sprites.py), so a kind is drawn once a
-process and coloured a thousand times.
+An object is drawn once, in roles ("main colour", "glass", "ink") instead of colours, on a square of 100 x 100 units
+with y pointing down. Colours, shading and patterns are put on later through a table (see sprites.py), so a kind is
+drawn once a process and coloured a thousand times.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ Point = tuple[float, float]
 
 
 class Pen:
-    """Parts are painted in the order of the calls; with `outline` > 0 each gets an ink line of that many units around it."""
+    """Parts are painted in the order of the calls; `outline` > 0 puts an ink line of that many units around each."""
 
     def __init__(self, pixels: int, outline: float = 0.0) -> None:
         self.image = Image.new("L", (pixels, pixels), EMPTY)
@@ -40,11 +40,13 @@ class Pen:
     def ellipse(
         self, cx: float, cy: float, rx: float, ry: float | None = None, role: int = MAIN, *, line: bool = True
     ) -> None:
+        """A filled ellipse around (cx, cy) with radii rx and ry; a circle where ry is not given."""
         self.poly(oval(cx, cy, rx, rx if ry is None else ry), role, line=line)
 
     def rect(
         self, x0: float, y0: float, x1: float, y1: float, role: int = MAIN, *, radius: float = 0.0, line: bool = True
     ) -> None:
+        """A filled rectangle from (x0, y0) to (x1, y1) whose corners have `radius`."""
         self.poly(rounded(x0, y0, x1, y1, radius), role, line=line)
 
     def stroke(
