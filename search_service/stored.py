@@ -153,7 +153,7 @@ class AnswerFiles:
         return self._folder / catalogue / result_set
 
     def _write(self, path: Path, content: bytes, *, durable: bool = False) -> bool:
-        """Write a file whole; ``durable`` also waits for the disk, which only what cannot be computed again is worth."""
+        """Write a file whole; ``durable`` waits for the disk, as only what cannot be computed again is worth."""
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             if durable:

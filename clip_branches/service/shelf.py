@@ -83,7 +83,7 @@ class Shelf(Generic[Opened]):
         """
         slot = self._slots.get(name)
         if slot is None:
-            known = sorted({*self._slots, *list_catalogues(self.folder)})
+            known = sorted({*self._slots, *self._found()})
             if name in known:
                 self._wake.set()
                 raise ServiceUnavailable(f"The catalogue '{name}' is being opened. Try again in a moment.")
@@ -119,7 +119,7 @@ class Shelf(Generic[Opened]):
     def look(self) -> None:
         """Open what is new or changed and drop what is gone, now. Returns when that is done."""
         with self._looking:
-            found = set(list_catalogues(self.folder))
+            found = set(self._found())
             for name in [name for name in self._slots if name not in found]:
                 _log.info("catalogue removed", extra={"catalogue": name})
                 self._slots = {other: slot for other, slot in self._slots.items() if other != name}
@@ -130,6 +130,14 @@ class Shelf(Generic[Opened]):
                 if stamp is not None and self._is_due(name, stamp):
                     self._slots = {**self._slots, name: self._open(name, stamp)}
             self._looked = True
+
+    def _found(self) -> list[str]:
+        try:
+            return list_catalogues(self.folder)
+        except OSError as error:
+            # Not a reason to end: the disk may come back, and what is open stays usable.
+            _log.error("the catalogues cannot be listed", extra={"folder": str(self.folder), "reason": str(error)})
+            return list(self._slots)
 
     def _is_due(self, name: str, stamp: Stamp) -> bool:
         slot = self._slots.get(name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 import threading
@@ -136,6 +137,10 @@ def test_documented_without_help_from_elsewhere(app: Flask, client: FlaskClient)
         for operation in operations.values():
             schema = operation["responses"]["400"]["content"]["application/json"]["schema"]
             assert schema == {"$ref": "#/components/schemas/ErrorResponse"}
+    text = json.dumps(document)
+    for name in set(re.findall(r'"#/components/schemas/([^"]+)"', text)):
+        assert name in document["components"]["schemas"]
+    assert '"#/$defs' not in text
     page = client.get("/docs", follow_redirects=True)
     assert page.status_code == 200
     assert "http://" not in page.text
