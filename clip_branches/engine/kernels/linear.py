@@ -9,6 +9,8 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+_SPARSE = 8  # hits in a stretch of 64 rows
+
 
 @njit(nogil=True, cache=True)
 def score_block(data, base, size, weights, bias, out):  # type: ignore[no-untyped-def]
@@ -66,6 +68,15 @@ def score_codes(codes, weights, bias, out):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, cache=True)
+def _reaching(scores, threshold):  # type: ignore[no-untyped-def]
+    """How many scores are at least ``threshold`` (over a slice from 0: only then are the steps made into vectors)."""
+    hits = np.int32(0)
+    for r in range(scores.shape[0]):
+        hits = np.int32(hits + np.int32(scores[r] >= threshold))
+    return hits
+
+
+@njit(nogil=True, cache=True)
 def above(data, n, block_size, bounds, weights, bias, threshold, first_block, last_block):  # type: ignore[no-untyped-def]
     """Rows of blocks ``first_block:last_block`` with score >= threshold, ascending, their scores, and blocks read."""
     dims = weights.shape[0]
@@ -90,15 +101,20 @@ def above(data, n, block_size, bounds, weights, bias, threshold, first_block, la
             kept = wider_kept
         for left in range(0, size, 64):
             right = min(left + 64, size)
-            most = scores[left]
-            for r in range(left, right):
-                most = max(most, scores[r])
-            if most < threshold:
+            hits = _reaching(scores[left:right], threshold)
+            if hits == 0:
                 continue
-            for r in range(left, right):
-                rows[filled] = start + r
-                kept[filled] = scores[r]
-                filled += scores[r] >= threshold
+            if hits < _SPARSE:
+                for r in range(left, right):
+                    if scores[r] >= threshold:
+                        rows[filled] = start + r
+                        kept[filled] = scores[r]
+                        filled += 1
+            else:  # as likely as not: writing always and counting is faster than guessing
+                for r in range(left, right):
+                    rows[filled] = start + r
+                    kept[filled] = scores[r]
+                    filled += scores[r] >= threshold
     return rows[:filled], kept[:filled], looked
 
 
@@ -157,10 +173,7 @@ def best(data, n, block_size, bounds, visit, weights, bias, labels, k):  # type:
         score_block(data, start * dims, size, weights, bias, block)
         for left in range(0, size, 64):
             right = min(left + 64, size)
-            most = block[left]
-            for r in range(left, right):
-                most = max(most, block[r])
-            if filled == k and most < heap[0]:
+            if filled == k and _reaching(block[left:right], heap[0]) == 0:
                 continue
             for r in range(left, right):
                 label = labels[start + r] if labels.shape[0] > 0 else start + r

@@ -164,8 +164,9 @@ def _emit(votes, size, least, start, rows, counts, filled):  # type: ignore[no-u
     for left in range(0, size, 64):
         right = min(left + 64, size)
         hits = np.uint8(0)
-        for r in range(left, right):
-            hits = np.uint8(hits + np.uint8(votes[r] >= least))
+        stretch = votes[left:right]  # a slice from 0: only then are the steps made into vectors
+        for r in range(stretch.shape[0]):
+            hits = np.uint8(hits + np.uint8(stretch[r] >= least))
         if hits == 0:
             continue
         if hits < _SPARSE:
