@@ -268,8 +268,8 @@ def main() -> None:
                 worse = np.mean([run["ap"] < run["text_ap"] - 1e-9 for run in runs])
                 size = np.median([run["size"] for run in runs])
                 print(
-                    f"{name:8} {labels:>3}+{labels:<2} {model:10} {mean['ap']:5.3f} {mean['text_ap']:5.3f} {worse:5.2f} "
-                    f"{mean['f1']:5.3f} {mean['best_f1']:5.3f} {size:6.2f} {mean['ms']:6.1f}"
+                    f"{name:8} {labels:>3}+{labels:<2} {model:10} {mean['ap']:5.3f} {mean['text_ap']:5.3f} "
+                    f"{worse:5.2f} {mean['f1']:5.3f} {mean['best_f1']:5.3f} {size:6.2f} {mean['ms']:6.1f}"
                 )
 
 
