@@ -19,6 +19,8 @@ from clip_branches.engine.training import TrainingSet, balanced
 if TYPE_CHECKING:
     from clip_branches.engine.index import BoxIndex
 
+_PURITY = 0.9  # least share of right ones, by balanced weights, in a box
+_FAILURES = 3  # boxes in a row that are not pure enough, before a branch is left as it is
 _COVERED = 0.98  # of the weight of the right ones: the last few are not worth boxes of their own
 
 
@@ -79,12 +81,13 @@ def grow(sample: TrainingSet, weight: Vector, model: Any, generator: np.random.G
     """Boxes of one branch; ``share`` of the feature subsets is tried for each box."""
     subsets = feature_subsets(model.subset_seed)
     seeds = generator.permutation(np.flatnonzero(sample.right & (weight > 0)))
+    seeds = seeds[np.argsort(seeds >= sample.labelled, kind="stable")]  # what the user marked comes first
     allowed = np.zeros((model.max_boxes, subsets.count), np.uint8)
     for row in allowed:
         row[generator.permutation(subsets.count)[: max(1, round(share * subsets.count))]] = 1
     features, lows, highs, sizes = grow_branch(
         np.ascontiguousarray(sample.codes.T), weight, sample.right.astype(np.uint8), seeds,
-        subsets.starts, subsets.features, allowed, _COVERED,
+        subsets.starts, subsets.features, allowed, _COVERED, _PURITY, _FAILURES,
     )  # fmt: skip
     boxes = []
     for i, size in enumerate(sizes):

@@ -18,7 +18,8 @@ _LABEL = 5.0  # one label counts as so many unlabelled images of which the score
 
 @dataclass(frozen=True)
 class TrainingSet:
-    """codes uint8 (n, 32); right bool (n,); weight float64 (n,) > 0, as the catalogue weighs them; the fitted ranker.
+    """codes uint8 (n, 32); right bool (n,); weight float64 (n,) > 0, as the catalogue weighs them; the fitted ranker;
+    how many of the rows, the first, are labelled.
 
     A few labels leave boxes no room to generalise in 32 dimensions, and calling random images wrong punishes them
     for every right one among those. So the scorer reads the unlabelled images first: each counts as right or wrong,
@@ -29,6 +30,7 @@ class TrainingSet:
     right: NDArray[np.bool_]
     weight: Vector
     ranker: LinearScorer
+    labelled: int
 
     @classmethod
     def read(
@@ -46,6 +48,7 @@ class TrainingSet:
             np.concatenate([right, margin >= 0])[kept],
             np.concatenate([_LABEL * weight if len(rest) else weight, sure])[kept],
             scorer,
+            len(codes),
         )
 
 

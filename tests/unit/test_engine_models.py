@@ -140,7 +140,7 @@ def test_the_seed_decides() -> None:
 def test_boxes_use_the_features_of_one_subset() -> None:
     subsets = feature_subsets(0)
     sizes = np.diff(subsets.starts).tolist()
-    assert sizes == [4] * 64 + [6] * 32 + [8] * 8
+    assert sizes == [4] * 64 + [6] * 32 + [8] * 8 + [32]
     allowed = {frozenset(part.tolist()) for part in np.split(subsets.features, subsets.starts[1:-1])}
     for branch in _fitted(MODELS[1]).boxes_:
         assert branch

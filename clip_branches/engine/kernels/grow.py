@@ -118,13 +118,14 @@ def _carve(  # type: ignore[no-untyped-def]
 
 @njit(nogil=True, cache=True)
 def grow_branch(  # type: ignore[no-untyped-def]
-    columns, weight, positive, seeds, subset_starts, subset_features, allowed, covered_share,
+    columns, weight, positive, seeds, subset_starts, subset_features, allowed, covered_share, purity, max_failures,
 ):  # fmt: skip
     """Boxes until ``covered_share`` of the weight of the positives is covered: (features, lows, highs, sizes).
 
     columns: uint8 (dims, n); weight: float64 (n,), 0 leaves a sample out; positive: uint8 (n,); seeds: the positives in
     the order in which they are tried; allowed: uint8 (most boxes, subsets), which subsets are tried for each box.
-    A box holds at least the positive it was carved around, so there are as many boxes as tries.
+    purity: least share of positives, by weight, in a box; after ``max_failures`` boxes in a row below it the branch
+    stays as it is. There is always a box (at worst the purest of those), and it holds what it was carved around.
     """
     n = weight.shape[0]
     max_boxes = allowed.shape[0]
@@ -143,11 +144,14 @@ def grow_branch(  # type: ignore[no-untyped-def]
             alive[count] = i
             count += 1
     covered = np.zeros(n, np.uint8)
+    within = np.empty(n, np.uint8)
     rows = np.empty(n, np.int32)
     low, high = np.empty(widest, np.int64), np.empty(widest, np.int64)
     pos, neg = np.empty(256), np.empty(256)
     cuts = np.empty((columns.shape[0], 3))
-    made = 0
+    made, failures = 0, 0
+    purest, spare_size = -1.0, np.int64(0)
+    spare_features, spare_low, spare_high = features[0].copy(), lows[0].copy(), highs[0].copy()
     first_p = 0.0
     for t in range(seeds.shape[0]):
         centre = seeds[t]
@@ -182,19 +186,42 @@ def grow_branch(  # type: ignore[no-untyped-def]
                 for k in range(dims):
                     features[made, k], lows[made, k], highs[made, k] = subset[k], low[k], high[k]
         left = 0
+        in_p, in_n = 0.0, 0.0
         for i in range(count):
             row = alive[i]
-            inside = True
+            within[i] = 1
             for k in range(sizes[made]):
                 value = columns[features[made, k], row]
                 if value < lows[made, k] or value > highs[made, k]:
-                    inside = False
+                    within[i] = 0
                     break
-            if inside:
-                covered[row] = 1
+            if within[i] and positive[row]:
+                in_p += weight[row]
+            elif within[i]:
+                in_n += weight[row]
+        if in_p < purity * (in_p + in_n):
+            covered[centre] = 1  # given up: a box for a straggler may not let in everything else
+            if made == 0 and in_p > purest * (in_p + in_n):
+                purest = in_p / (in_p + in_n)
+                spare_size = sizes[0]
+                spare_features[:] = features[0]
+                spare_low[:] = lows[0]
+                spare_high[:] = highs[0]
+            failures += 1
+            if failures == max_failures:
+                break
+            continue
+        failures = 0
+        for i in range(count):
+            if within[i]:
+                covered[alive[i]] = 1
             else:
-                alive[left] = row
+                alive[left] = alive[i]
                 left += 1
         count = left
         made += 1
+    if made == 0:  # none is pure: the purest stands
+        sizes[0] = spare_size
+        features[0], lows[0], highs[0] = spare_features, spare_low, spare_high
+        made = 1
     return features[:made], lows[:made], highs[:made], sizes[:made]
