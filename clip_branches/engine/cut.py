@@ -21,6 +21,8 @@ _SHARES = (0.02, 0.2)  # of right ones, where the search for a fit starts
 # (log odds of the share, mean of the wrong, log variance, log distance of the means), in units of the scores' sd
 _LEAST = np.array([-7.0, -3.0, -6.0, -1.5])
 _MOST = np.array([1.0, 3.0, 1.0, 2.5])
+_SLIPS = 10  # one label in so many may be a slip
+_ABOVE = 0.05
 _NONE = np.zeros(0)
 
 
@@ -79,6 +81,29 @@ def best_threshold(log_odds: Vector) -> float:
     f1 = 2 * np.cumsum(share) / (np.arange(1, len(share) + 1) + share.sum())
     best = int(np.argmax(f1))
     return float((falling[best] + falling[min(best + 1, len(falling) - 1)]) / 2)
+
+
+def room_between(right: Vector, wrong: Vector) -> tuple[float, float]:
+    """(highest wrong, lowest right) score of the labelled images; there is room for a cut where the first is lower.
+
+    One label in ten of each class may be a slip and is not heeded. Without wrong labels the first is -inf.
+    """
+    lowest = float(np.sort(right)[len(right) // _SLIPS])
+    highest = float(np.sort(wrong)[len(wrong) - 1 - len(wrong) // _SLIPS]) if len(wrong) else -np.inf
+    return highest, lowest
+
+
+def between_labels(threshold: float, right: Vector, wrong: Vector) -> float:
+    """``threshold``, moved as little as needed to lie between the labelled classes, where their scores leave room.
+
+    Without this a score whose humps are not the two classes would accept what the user has just marked wrong.
+    """
+    highest, lowest = room_between(right, wrong)
+    if highest >= lowest:
+        return threshold
+    # Just above the wrong one, not at it: what is at the threshold is accepted.
+    above = highest + _ABOVE * (lowest - highest) if np.isfinite(highest) else -np.inf
+    return float(np.clip(threshold, above, lowest))
 
 
 def sigmoid(x: Vector) -> Vector:

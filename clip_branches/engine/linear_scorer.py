@@ -15,7 +15,7 @@ from clip_branches.engine.checks import (
     check_linear,
     check_sample,
 )
-from clip_branches.engine.cut import best_threshold, fit_scores, sigmoid
+from clip_branches.engine.cut import best_threshold, between_labels, fit_scores, room_between, sigmoid
 from clip_branches.engine.estimator import Model
 from clip_branches.engine.kernels.linear import score_codes
 from clip_branches.engine.kernels.newton import cholesky
@@ -77,6 +77,8 @@ class LinearScorer(Model):
             mixture = fit_scores(scores, unseen[right], unseen[~right])
             slope, offset = mixture.slope, mixture.offset
             threshold = best_threshold(mixture.log_odds(scores))
+            seen = mixture.log_odds(times(problem.x, w[:, None])[:, 0])
+            threshold = between_labels(threshold, seen[right], seen[~right])
         else:
             offset = -_middle(unseen, right)
         bias = float(offset + slope * (low - problem.centre) @ w)
@@ -160,11 +162,19 @@ class _Problem:
         shift /= _sd(w, self.covariance)
         w = unit(w, self.covariance)
         if len(self.rest) >= _FEW:
-            w, hanging = sharpen(w, self.rest, self.x, self.right, shift, self.covariance)
-            shift *= hanging
+            sharp, hanging = sharpen(w, self.rest, self.x, self.right, shift, self.covariance)
+            # A gap that the labels lie on both sides of is not theirs.
+            if self._parts(sharp) or not self._parts(w):
+                w, shift = sharp, shift * hanging
             if self.anchor is not None:
                 w = lean(w, self.anchor, self.rest, self.covariance)
         return w, trust, times(self.x, w[:, None])[:, 0] + shift
+
+    def _parts(self, direction: Vector) -> bool:
+        """Whether a cut along the direction can part the labelled classes."""
+        scores = times(self.x, direction[:, None])[:, 0]
+        highest, lowest = room_between(scores[self.right], scores[~self.right])
+        return highest < lowest
 
     def _read(self, pull: float, sd: float, shrinkage: float, share: float) -> Fit:
         """Labelled and unlabelled rows together, both classes of equal weight, the unlabelled as light wrong ones."""
