@@ -17,6 +17,8 @@ from pathlib import Path
 import pytest
 import requests
 
+from tests.scenario import LABELS, QUERY, Api, Labels, best_cut, quality
+
 ROOT = Path(__file__).resolve().parents[2]
 START_TIMEOUT_S = 600
 
@@ -73,29 +75,24 @@ def _wait_until_ready(address: str) -> None:
     pytest.fail(f"{address} was not ready after {START_TIMEOUT_S} s")
 
 
-def _search(address: str, **body: object) -> dict[str, object]:
-    answer = requests.post(f"{address}/api/catalogues/demo/search", json=body, timeout=60)
-    assert answer.status_code == 200, answer.text
-    return answer.json()
-
-
-def test_a_search_and_a_refine_through_the_web_port(platform: tuple[str, list[str]]) -> None:
+def test_ten_labels_find_a_drawing_style_through_the_web_port(platform: tuple[str, list[str]]) -> None:
     address, _ = platform
     assert "CLIP-Branches" in requests.get(address, timeout=30).text
-    found = _search(address, text="a red boat", limit=100)
-    assert found["model"] == "text"
-    assert found["total"] == 6_000
-    ids = [hit["id"] for hit in found["hits"]]
-    items = requests.get(
-        f"{address}/api/catalogues/demo/items", params={"ids": ",".join(map(str, ids))}, timeout=30
-    ).json()["items"]
-    style = items[0]["metadata"]["style"]
-    right = [item["id"] for item in items if item["metadata"]["style"] == style][:5]
-    wrong = [item["id"] for item in items if item["metadata"]["style"] != style][:5]
-    refined = _search(address, text="a red boat", positive=right, negative=wrong)
-    assert refined["model"] != "text"
-    assert 0 < refined["total"] < 6_000
-    picture = requests.get(f"{address}/api/catalogues/demo/items/{ids[0]}/image?width=320", timeout=30)
+    api = Api(address)
+    found, total = api.search(text=QUERY)
+    assert total == 6_000
+    ranking = api.all_of(found)
+    truth = api.having(ranking, lambda metadata: metadata["style"] == "ink")
+    labels = Labels()
+    labels.first_round(ranking, truth)
+    first, _ = api.search(text=QUERY, positive=labels.right, negative=labels.wrong)
+    labels.second_round(api.all_of(first), truth)
+    assert labels.count == LABELS
+    second, _ = api.search(text=QUERY, positive=labels.right, negative=labels.wrong)
+    f1 = quality(api.all_of(second), truth).f1
+    assert f1 >= 0.85
+    assert f1 > best_cut(ranking, truth)
+    picture = requests.get(f"{address}/api/catalogues/demo/items/{ranking[0]}/image?width=320", timeout=30)
     assert picture.status_code == 200
     assert picture.headers["Content-Type"].startswith("image/")
 
