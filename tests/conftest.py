@@ -27,10 +27,5 @@ def demo_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def services(demo_data: Path) -> Iterator[Running]:
     """The three services at work over the demo catalogue."""
-    running = Running(demo_data)
-    running.start()
-    try:
-        running.wait_until_ready()
+    with Running.over(demo_data) as running:
         yield running
-    finally:
-        running.stop()

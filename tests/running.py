@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Self
 
 import requests
 
@@ -79,6 +82,18 @@ class Running:
                 pass
             time.sleep(0.2)
         raise RuntimeError(f"The services were not ready after {READY_TIMEOUT_S} s: {last}\n{self._tail('search')}")
+
+    @classmethod
+    @contextlib.contextmanager
+    def over(cls, data_dir: Path) -> Iterator[Self]:
+        """All three services, ready; stopped when the block ends."""
+        running = cls(data_dir)
+        running.start()
+        try:
+            running.wait_until_ready()
+            yield running
+        finally:
+            running.stop()
 
     def kill(self, service: str) -> None:
         """SIGKILL, master and workers: what the service held in memory is gone."""

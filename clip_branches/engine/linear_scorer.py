@@ -164,13 +164,13 @@ class _Problem:
         if len(self.rest) >= _FEW:
             sharp, hanging = sharpen(w, self.rest, self.x, self.right, shift, self.covariance)
             # A gap that the labels lie on both sides of is not theirs.
-            if self._parts(sharp) or not self._parts(w):
+            if self._can_part(sharp) or not self._can_part(w):
                 w, shift = sharp, shift * hanging
             if self.anchor is not None:
                 w = lean(w, self.anchor, self.rest, self.covariance)
         return w, trust, times(self.x, w[:, None])[:, 0] + shift
 
-    def _parts(self, direction: Vector) -> bool:
+    def _can_part(self, direction: Vector) -> bool:
         """Whether a cut along the direction can part the labelled classes."""
         scores = times(self.x, direction[:, None])[:, 0]
         highest, lowest = room_between(scores[self.right], scores[~self.right])

@@ -17,13 +17,8 @@ _RECOVERY_MS = 90_000  # a restarted service opens its catalogues and compiles n
 @pytest.fixture(scope="module")
 def fragile(demo_data: Path) -> Iterator[Running]:
     """Services of these tests' own, so that killing them disturbs nobody; each test leaves all three running."""
-    running = Running(demo_data)
-    running.start()
-    try:
-        running.wait_until_ready()
+    with Running.over(demo_data) as running:
         yield running
-    finally:
-        running.stop()
 
 
 @pytest.fixture
