@@ -16,9 +16,10 @@ from preprocessing.lazy import LazyGroup
 from preprocessing.pool import default_workers
 
 if TYPE_CHECKING:
+    from preprocessing.recipe import Recipe
     from preprocessing.report import Summary
     from preprocessing.stages.embed import EmbedOptions
-    from preprocessing.workplace import Recipe, Workplace
+    from preprocessing.workplace import Workplace
 
 _FOLDER = click.Path(path_type=Path)
 _MODELS_DIR = click.option(
@@ -169,17 +170,17 @@ def _workplace(data_dir: Path, name: str) -> Iterator[Workplace]:
 
 def _recipe(source: Path, work: Workplace, values: dict[str, Any]) -> Recipe:
     from preprocessing.captions import find_captions
-    from preprocessing.workplace import Recipe
+    from preprocessing.recipe import EmbeddingSection, FilterSection, Recipe, SourceSection
 
     captions = values["captions"] or find_captions(source)
     return Recipe(
-        source=source.resolve(),
-        captions=captions.resolve() if captions else None,
         title=values["title"] or work.name,
-        model=values.get("model") or "demo",
-        min_size=values["min_size"],
-        max_images=values["max_images"],
         examples=list(values.get("examples") or ()),
+        source=SourceSection(
+            path=source.resolve(), captions=captions.resolve() if captions else None, max_images=values["max_images"]
+        ),
+        filters=FilterSection(min_size=values["min_size"]),
+        embedding=EmbeddingSection(model=values.get("model") or "demo"),
     )
 
 

@@ -1,32 +1,19 @@
-"""Where the stages of one catalogue keep their files, and the recipe that they share."""
+"""Where the stages of one catalogue keep their files."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ValidationError
 
 from clip_branches.catalogue.manifest import check_name
 from clip_branches.catalogue.storage import FolderLock, remove_leftovers
 from clip_branches.encoding.fingerprint import fingerprint_of_folder, local_model_folder
 from clip_branches.errors import ConfigurationError, DamagedFile
 from clip_branches.files import write_whole
-
-
-class Recipe(BaseModel):
-    """How a catalogue is made; kept beside the work files and in the catalogue's manifest."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    source: Path = Field(description="Folder of the images, absolute.")
-    captions: Annotated[Path | None, Field(description="CSV, TSV or Parquet file of captions, absolute.")] = None
-    title: str
-    model: str = "demo"
-    min_size: Annotated[int, Field(ge=1, description="Shortest side of an image that is kept, in pixels.")] = 32
-    max_images: Annotated[int | None, Field(ge=1, description="Only the first so many files by path.")] = None
-    examples: list[str] = []
+from preprocessing.recipe import Recipe
 
 
 class Workplace:
@@ -61,7 +48,7 @@ class Workplace:
         """Keep the recipe for the stages to come."""
         write_whole(self._recipe, (recipe.model_dump_json(indent=2) + "\n").encode())
 
-    def load_recipe(self, **changes: Any) -> Recipe:
+    def load_recipe(self, *, model: str | None = None, **changes: Any) -> Recipe:
         """The recipe that the filter stage left here, with ``changes`` (those that are not None).
 
         Raises ConfigurationError when no filter stage was run, DamagedFile when the file is not a recipe.
@@ -77,7 +64,8 @@ class Workplace:
         except (ValueError, ValidationError) as error:
             raise DamagedFile(f"The file {self._recipe} must be a recipe. Got {error} instead.") from error
         given = {key: value for key, value in changes.items() if value is not None}
-        return known.model_copy(update=given)
+        known = known.model_copy(update=given)
+        return known if model is None else known.with_model(model)
 
     def save_embedded_by(self, model: str, fingerprint: str) -> None:
         """Note whose shards are the current ones."""

@@ -7,16 +7,17 @@ from pathlib import Path
 
 from clip_branches.catalogue import read_manifest
 from clip_branches.encoding.fingerprint import check_model
+from preprocessing.recipe import Recipe
 from preprocessing.report import Summary
 from preprocessing.stages.embed import EmbedOptions, embed_images
 from preprocessing.stages.filter import filter_images
 from preprocessing.stages.index import index_images
-from preprocessing.workplace import Recipe, Workplace
+from preprocessing.workplace import Workplace
 
 
 def build_catalogue(work: Workplace, recipe: Recipe, options: EmbedOptions, say: Callable[[Summary], None]) -> None:
     """All stages for ``recipe``; ``say`` gets the summary of each as soon as it ends."""
-    check_model(recipe.model, options.models_dir)
+    check_model(recipe.embedding.model, options.models_dir)
     say(filter_images(work, recipe, workers=options.workers))
     say(embed_images(work, recipe, options))
     say(index_images(work, recipe, options.models_dir))

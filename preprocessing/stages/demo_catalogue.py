@@ -11,8 +11,8 @@ from clip_branches.errors import ConfigurationError
 from clip_branches.files import write_whole
 from preprocessing.interrupt import Stopped
 from preprocessing.progress import Progress
+from preprocessing.recipe import EmbeddingSection, Recipe, SourceSection
 from preprocessing.report import Summary
-from preprocessing.workplace import Recipe
 
 TITLE = "Illustrated scenes"
 EXAMPLES = (
@@ -55,12 +55,12 @@ def make_demo_source(folder: Path, *, count: int, seed: int, workers: int) -> Su
 
 def demo_recipe(folder: Path, model: str) -> Recipe:
     """How the demo catalogue is made of the source in ``folder``."""
+    folder = folder.resolve()
     return Recipe(
-        source=folder.resolve(),
-        captions=folder.resolve() / "captions.parquet",
         title=TITLE,
-        model=model,
         examples=list(EXAMPLES),
+        source=SourceSection(path=folder, captions=folder / "captions.parquet"),
+        embedding=EmbeddingSection(model=model),
     )
 
 

@@ -18,10 +18,11 @@ from clip_branches.encoding.fingerprint import (
 from preprocessing.decoding import ImageReader
 from preprocessing.interrupt import Stopped
 from preprocessing.progress import Progress, say
+from preprocessing.recipe import Recipe
 from preprocessing.report import Note, Summary
 from preprocessing.shards import Shards
 from preprocessing.towers import BatchEmbedder, Towers, load_towers
-from preprocessing.workplace import Recipe, Workplace
+from preprocessing.workplace import Workplace
 
 if TYPE_CHECKING:
     import torch
@@ -46,25 +47,26 @@ def embed_images(work: Workplace, recipe: Recipe, options: EmbedOptions) -> Summ
     Raises ConfigurationError for a model that is not there. The model is loaded only when there is work for it.
     """
     started = time.monotonic()
-    check_model(recipe.model, options.models_dir)
+    model = recipe.embedding.model
+    check_model(model, options.models_dir)
     table = pq.read_table(work.require(work.kept, "filter"), columns=["source", "sha256"])
     sources = dict(zip(table.column("sha256").to_pylist(), table.column("source").to_pylist(), strict=True))
     towers: Towers | None = None
-    folder = local_model_folder(recipe.model, options.models_dir)
+    folder = local_model_folder(model, options.models_dir)
     if folder is not None:
         fingerprint = fingerprint_of_folder(folder)
     else:
-        say(f"embed: loading {recipe.model} from open_clip's cache, or downloading it (a minute or more) ...")
-        towers = load_towers(recipe.model, options.models_dir)
-        fingerprint = fingerprint_of_encoder(recipe.model, towers.encoder)
+        say(f"embed: loading {model} from open_clip's cache, or downloading it (a minute or more) ...")
+        towers = load_towers(model, options.models_dir)
+        fingerprint = fingerprint_of_encoder(model, towers.encoder)
     shards = Shards(work.shards, fingerprint)
     done = shards.images()
     missing = [image for image in sources if image not in done]
     if missing:
-        towers = towers or load_towers(recipe.model, options.models_dir)
-        _embed_missing(shards, towers, recipe.source, sources, missing, options)
+        towers = towers or load_towers(model, options.models_dir)
+        _embed_missing(shards, towers, recipe.source.path, sources, missing, options)
     work.save_recipe(recipe)
-    work.save_embedded_by(recipe.model, fingerprint)
+    work.save_embedded_by(model, fingerprint)
     shards.remove_other_models()
     embedded = shards.images()
     reasons = shards.failures()

@@ -18,9 +18,10 @@ from preprocessing.checking import Check, check_images
 from preprocessing.interrupt import Stopped
 from preprocessing.pool import map_pieces
 from preprocessing.progress import Progress
+from preprocessing.recipe import Recipe
 from preprocessing.report import Note, Summary, write_notes
 from preprocessing.sources import ImageFile, list_images
-from preprocessing.workplace import Recipe, Workplace
+from preprocessing.workplace import Workplace
 
 _PIECE = 64
 _PIECES_KEPT_TOGETHER = 32
@@ -33,20 +34,21 @@ def filter_images(work: Workplace, recipe: Recipe, *, workers: int) -> Summary:
     captions file that cannot be used, and when nothing is kept.
     """
     started = time.monotonic()
-    captions = CaptionFile(recipe.captions) if recipe.captions else None
-    files, dropped = list_images(recipe.source, leave_out=work.data_dir)
+    source = recipe.source
+    captions = CaptionFile(source.captions) if source.captions else None
+    files, dropped = list_images(source.path, leave_out=work.data_dir)
     known = [file.source for file in files]
-    files = files[: recipe.max_images]
+    files = files[: source.max_images]
     checked = CheckedFiles(work.checked)
     fresh = [file for file in files if not checked.holds(file)]
-    _check(recipe.source, fresh, checked, workers, total=len(files))
-    kept, more = _select([checked.get(file) for file in files], recipe.min_size)
+    _check(source.path, fresh, checked, workers, total=len(files))
+    kept, more = _select([checked.get(file) for file in files], recipe.filters.min_size)
     dropped = sorted([*dropped, *more])
     sources = [check.source for check in kept]
     if captions is None:
-        columns, warnings = attach_sidecars(sources, recipe.source)
+        columns, warnings = attach_sidecars(sources, source.path)
     else:
-        columns, warnings = captions.attach(sources, known, recipe.source)
+        columns, warnings = captions.attach(sources, known, source.path)
     write_notes(work.dropped, dropped)
     write_notes(work.warnings, warnings)
     summary = Summary("filter", len(kept), len(fresh), len(files) - len(fresh), 0.0, dropped, warnings)

@@ -21,9 +21,10 @@ from clip_branches.errors import DamagedFile, UnknownCatalogue
 from clip_branches.files import sha256_of
 from preprocessing.examples import suggest_examples
 from preprocessing.projection import Projection, head_and_quantiser_files, prepare_projection
+from preprocessing.recipe import Recipe
 from preprocessing.report import Note, Summary
 from preprocessing.shards import Shards
-from preprocessing.workplace import Recipe, Workplace
+from preprocessing.workplace import Workplace
 
 # Raised when the same inputs begin to give another index.
 _INDEXING = 1
@@ -37,7 +38,7 @@ def index_images(work: Workplace, recipe: Recipe, models_dir: Path) -> Summary:
     """
     started = time.monotonic()
     kept = pq.read_table(work.require(work.kept, "filter"))
-    fingerprint = work.check_embedded_by(recipe.model, models_dir)
+    fingerprint = work.check_embedded_by(recipe.embedding.model, models_dir)
     embeddings, found = Shards(work.shards, fingerprint).gather(kept.column("sha256").to_pylist())
     failed = [
         Note(source, "unreadable", "it has no embedding")
@@ -52,7 +53,9 @@ def index_images(work: Workplace, recipe: Recipe, models_dir: Path) -> Summary:
     current = _is_current(work.catalogue, inputs)
     if not current:
         with tempfile.TemporaryDirectory(dir=work.folder, prefix=".tmp-") as folder:
-            projection = prepare_projection(recipe.model, models_dir, fingerprint, embeddings, kept, Path(folder))
+            projection = prepare_projection(
+                recipe.embedding.model, models_dir, fingerprint, embeddings, kept, Path(folder)
+            )
             warnings = _commit(work, recipe, projection, kept, embeddings, inputs)
     seconds = time.monotonic() - started
     rows = kept.num_rows
@@ -74,7 +77,7 @@ def _commit(
         work.catalogue,
         name=work.name,
         title=recipe.title,
-        image_root=recipe.source,
+        image_root=recipe.source.path,
         encoder=projection.spec,
         examples=recipe.examples,
         recipe={**recipe.model_dump(mode="json"), "inputs": inputs},
@@ -118,8 +121,8 @@ def _digest_inputs(
 ) -> str:
     """Digest of all that a generation is made from: the same digest, the same generation."""
     digest = hashlib.sha256(f"indexing {_INDEXING} {fingerprint} {sha256_of(work.kept)}\n".encode())
-    digest.update(recipe.model_dump_json(exclude={"max_images", "min_size"}).encode())
-    for file in head_and_quantiser_files(recipe.model, models_dir):
+    digest.update(recipe.model_dump_json(exclude={"filters": True, "source": {"max_images"}}).encode())
+    for file in head_and_quantiser_files(recipe.embedding.model, models_dir):
         digest.update(f"{file.name} {sha256_of(file)}\n".encode())
     digest.update(np.ascontiguousarray(embeddings).data)
     return digest.hexdigest()

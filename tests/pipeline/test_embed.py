@@ -15,11 +15,12 @@ from clip_branches.encoding import Encoder, Head, Quantiser
 from clip_branches.engine import BoxIndex
 from clip_branches.errors import ConfigurationError
 from clip_branches.images import decode_image
+from preprocessing.recipe import Recipe, SourceSection
 from preprocessing.report import Summary
 from preprocessing.stages.embed import EmbedOptions, embed_images
 from preprocessing.stages.filter import filter_images
 from preprocessing.stages.index import index_images
-from preprocessing.workplace import Recipe, Workplace
+from preprocessing.workplace import Workplace
 from tests.pipeline.support import everything, write_images
 
 
@@ -31,13 +32,13 @@ class Stages:
         self.paths = write_images(self.source, 50)
         self.work = Workplace(folder / "data", "photos")
         self.options = EmbedOptions(models_dir=models_dir, batch_size=8, shard_size=16)
-        self.recipe = Recipe(source=self.source, title="Photos", model="tiny")
+        self.recipe = Recipe(title="Photos", source=SourceSection(path=self.source)).with_model("tiny")
 
     def filter(self) -> Summary:
         return filter_images(self.work, self.recipe, workers=1)
 
     def embed(self, model: str = "tiny") -> Summary:
-        self.recipe = self.recipe.model_copy(update={"model": model})
+        self.recipe = self.recipe.with_model(model)
         return embed_images(self.work, self.recipe, self.options)
 
     def index(self) -> Catalogue:
@@ -174,7 +175,7 @@ def test_stages_in_the_wrong_order_say_what_comes_first(tmp_path: Path, models_d
     with pytest.raises(ConfigurationError, match="preprocessing embed"):
         stages.index()
     stages.embed()
-    stages.recipe = stages.recipe.model_copy(update={"model": "other"})
+    stages.recipe = stages.recipe.with_model("other")
     with pytest.raises(ConfigurationError, match="embed --name photos --model other"):
         stages.index()
 

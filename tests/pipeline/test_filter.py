@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -11,15 +12,17 @@ import pytest
 from PIL import Image
 
 from clip_branches.errors import InvalidInput
+from preprocessing.recipe import FilterSection, Recipe, SourceSection
 from preprocessing.report import Summary
 from preprocessing.stages.filter import filter_images
-from preprocessing.workplace import Recipe, Workplace
+from preprocessing.workplace import Workplace
 from tests.pipeline.support import noise, write_images
 
 
-def run_filter(tmp_path: Path, source: Path, *, workers: int = 1, **changes: object) -> tuple[Summary, Workplace]:
+def run_filter(tmp_path: Path, source: Path, *, workers: int = 1, **changes: Any) -> tuple[Summary, Workplace]:
     with Workplace(tmp_path / "data", "photos") as work:
-        recipe = Recipe.model_validate({"source": source, "title": "Photos", **changes})
+        filters = FilterSection(min_size=changes.pop("min_size", 32))
+        recipe = Recipe(title="Photos", source=SourceSection(path=source, **changes), filters=filters)
         return filter_images(work, recipe, workers=workers), work
 
 
