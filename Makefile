@@ -1,4 +1,4 @@
-# make demo | test | check | bench | clean. `make help` lists them.
+# make demo | test | check | bench | bench-full | clean. `make help` lists them.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
@@ -8,10 +8,10 @@ BIN := $(VENV)/bin
 
 export HF_HUB_DISABLE_TELEMETRY ?= 1
 
-.PHONY: help demo test check unit browser bench clean
+.PHONY: help demo test check unit browser bench bench-full clean
 
 help: ## Show the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(VENV)/.runtime ## Build the demo catalogue if it is missing and serve it on http://localhost:8080
 	@$(BIN)/python -m clip_branches.serve --demo
@@ -28,8 +28,11 @@ check: $(VENV)/.development ## Lint, check types and check the import contracts
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 
-bench: $(VENV)/.development ## Measure the quality of feedback on small data sets
-	@$(BIN)/python -m benchmarks.feedback_small
+bench: $(VENV)/.development ## Measure the quality of feedback, a small size in minutes
+	@$(BIN)/python -m benchmarks.feedback --size small
+
+bench-full: $(VENV)/.development ## The same on every query, user and round: hours
+	@$(BIN)/python -m benchmarks.feedback --size full
 
 clean: ## Remove the environment and caches; catalogues stay
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
