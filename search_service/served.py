@@ -13,7 +13,7 @@ from PIL import Image
 
 from clip_branches.catalogue import Catalogue
 from clip_branches.encoding import Encoder, Head, Quantiser
-from clip_branches.encoding.fingerprint import check_towers
+from clip_branches.encoding.fingerprint import check_encoder, check_towers
 from clip_branches.engine import CatalogueEngine
 from clip_branches.errors import ConfigurationError
 from clip_branches.schemas import CatalogueSummary
@@ -94,5 +94,6 @@ class ServedOpener:
         key = (model, fingerprint)
         if key not in self._towers:
             encoder = Encoder.load(model, models_dir=self._settings.models_dir, threads=self._settings.torch_threads)
+            check_encoder(model, self._settings.models_dir, encoder, fingerprint)
             self._towers[key] = (encoder, threading.Lock())
         return self._towers[key]

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import importlib
 from pathlib import Path
+from pickle import UnpicklingError  # the error alone: open_clip reads .pt files with torch's restricted reader
 from typing import Any
 
 from safetensors import SafetensorError, safe_open
 
+from clip_branches.encoding._named import is_torchscript, load_torchscript, settings_of_file, settings_of_tag
 from clip_branches.encoding._torchvision import ensure_torchvision
 from clip_branches.errors import ConfigurationError, DamagedFile
 
 _SCHEME = "local-dir:"
+_HUB = "hf-hub:"
 _CONFIG = "open_clip_config.json"
 _WEIGHTS = "open_clip_model.safetensors"
 
 
 def local_folder(model: str, models_dir: Path) -> Path | None:
-    """The folder of a local ``model``, or None where the name is open_clip's own ("architecture/weights").
+    """The folder of a local ``model``, or None where the name is open_clip's own ("architecture/weights",
+    "architecture/path of a file", "hf-hub:owner/name").
 
     Raises ConfigurationError, naming the models there are, where it is neither.
     """
@@ -32,8 +36,9 @@ def local_folder(model: str, models_dir: Path) -> Path | None:
     architecture, separator, weights = model.partition("/")
     if not (separator and architecture and weights):
         raise ConfigurationError(
-            f"Model {model!r} must be a folder below {models_dir}, 'local-dir:<folder>', or an open_clip name such as "
-            f"'ViT-B-32/openai'. Available below {models_dir}: {', '.join(available) or 'none'}."
+            f"Model {model!r} must be a folder below {models_dir}, 'local-dir:<folder>', 'hf-hub:<owner>/<name>', or "
+            f"an open_clip architecture with its weights or a file, such as 'ViT-B-32/openai'. "
+            f"Available below {models_dir}: {', '.join(available) or 'none'}."
         )
     return None
 
@@ -48,7 +53,8 @@ def load_towers(model: str, folder: Path | None, models_dir: Path) -> tuple[Any,
     ensure_torchvision()
     open_clip = importlib.import_module("open_clip")
     if folder is None:
-        return _load_named(open_clip, model, models_dir)
+        load = _load_from_hub if model.startswith(_HUB) else _load_named
+        return load(open_clip, model, models_dir)
     _check_weights(folder / _WEIGHTS)
     name = f"{_SCHEME}{folder}"
     try:
@@ -67,19 +73,54 @@ def _load_named(open_clip: Any, model: str, models_dir: Path) -> tuple[Any, Any,
             f"Model {model!r} must name an open_clip architecture. Got {architecture!r} instead. "
             f"Available below {models_dir}: {local}; open_clip has {', '.join(open_clip.list_models())}."
         )
-    if weights not in tags and not Path(weights).is_file():
+    if weights not in tags and Path(weights).is_file():
+        towers, preprocess = _load_file(open_clip, architecture, Path(weights))
+    elif weights in tags:
+        quick_gelu = settings_of_tag(architecture, weights).quick_gelu
+        towers, preprocess = _download(
+            model, local, models_dir, open_clip, architecture, pretrained=weights, force_quick_gelu=quick_gelu
+        )
+    else:
         raise ConfigurationError(
             f"Model {model!r} must name weights of {architecture} or a file. Got {weights!r} instead. "
             f"Available: {', '.join(tags) or 'none'}; below {models_dir}: {local}."
         )
+    return towers, preprocess, open_clip.get_tokenizer(architecture)
+
+
+def _load_from_hub(open_clip: Any, model: str, models_dir: Path) -> tuple[Any, Any, Any]:
+    local = ", ".join(local_models(models_dir)) or "none"
+    towers, preprocess = _download(model, local, models_dir, open_clip, model)
+    return towers, preprocess, open_clip.get_tokenizer(model)
+
+
+def _download(model: str, local: str, models_dir: Path, open_clip: Any, name: str, **how: Any) -> Any:
     try:
-        towers, preprocess = open_clip.create_model_from_pretrained(architecture, pretrained=weights)
+        return open_clip.create_model_from_pretrained(name, **how)
     except (OSError, RuntimeError, ValueError) as error:
         raise ConfigurationError(
             f"The weights of model {model!r} must be in open_clip's cache or within reach of a download: {error}. "
             f"Models below {models_dir} need neither: {local}."
         ) from error
-    return towers, preprocess, open_clip.get_tokenizer(architecture)
+
+
+def _load_file(open_clip: Any, architecture: str, path: Path) -> tuple[Any, Any]:
+    settings = settings_of_file(architecture, path)
+    archived = is_torchscript(path)
+    try:
+        towers = open_clip.create_model(
+            architecture,
+            pretrained=None if archived else str(path),
+            pretrained_text=False,
+            force_quick_gelu=settings.quick_gelu,
+            force_preprocess_cfg=settings.preparation,
+        )
+    except (OSError, RuntimeError, ValueError, KeyError, EOFError, UnpicklingError, SafetensorError) as error:
+        raise DamagedFile(f"{path} must hold whole weights of the architecture {architecture}. Got: {error}") from error
+    if archived:
+        load_torchscript(towers, path)
+    preparation = open_clip.transform.PreprocessCfg(**towers.visual.preprocess_cfg)
+    return towers, open_clip.transform.image_transform_v2(preparation, is_train=False)
 
 
 def _check_weights(path: Path) -> None:

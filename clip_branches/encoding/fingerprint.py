@@ -39,8 +39,8 @@ def check_model(model: str, models_dir: Path) -> None:
 def check_towers(model: str, models_dir: Path, fingerprint: str | None) -> None:
     """Raise ConfigurationError when a local ``model`` is not the one of the ``fingerprint`` that a catalogue notes.
 
-    A query encoded by other towers than the catalogue's images would be answered, and wrongly. For a model that
-    open_clip loads by name nothing is checked here.
+    A query encoded by other towers than the catalogue's images would be answered, and wrongly. A model that
+    open_clip loads by name is told apart once it is loaded, by :func:`check_encoder`.
     """
     folder = local_model_folder(model, models_dir)
     if folder is not None and fingerprint is not None and fingerprint_of_folder(folder) != fingerprint:
@@ -49,9 +49,32 @@ def check_towers(model: str, models_dir: Path, fingerprint: str | None) -> None:
         )
 
 
+def check_encoder(model: str, models_dir: Path, encoder: Encoder, fingerprint: str | None) -> None:
+    """Raise ConfigurationError when a loaded model of open_clip's is not the one of a catalogue's ``fingerprint``.
+
+    Local models are told apart without loading them, by :func:`check_towers`.
+    """
+    if fingerprint is None or local_model_folder(model, models_dir) is not None:
+        return
+    if fingerprint_of_encoder(model, encoder) != fingerprint:
+        raise ConfigurationError(
+            f"The model {model!r} must be the one that made the catalogue. Got other weights or another preparation of "
+            "images under that name: build the catalogue again."
+        )
+
+
 def fingerprint_of_folder(folder: Path) -> str:
-    """Digest of a local model: its config (architecture and preprocessing) and its weights; no torch is needed."""
-    parts = [f"{name} {sha256_of(folder / name)}" for name in _TOWER_FILES]
+    """Digest of a local model: its config (architecture and preprocessing) and its weights; no torch is needed.
+
+    Raises ConfigurationError, naming the file, where one cannot be read.
+    """
+    try:
+        parts = [f"{name} {sha256_of(folder / name)}" for name in _TOWER_FILES]
+    except OSError as error:
+        raise ConfigurationError(
+            f"The model in {folder} must have the files {' and '.join(_TOWER_FILES)}. Got {error.filename}: "
+            f"{error.strerror} instead."
+        ) from error
     return _digest(parts)
 
 
@@ -61,7 +84,9 @@ def fingerprint_of_encoder(model: str, encoder: Encoder) -> str:
     for name, tensor in sorted(encoder.model.state_dict().items()):
         weights.update(name.encode())
         weights.update(tensor.detach().cpu().contiguous().numpy().tobytes())
-    return _digest([model, weights.hexdigest(), repr(encoder.preprocess)])
+    # The same weights under another activation are another model.
+    activation = ["QuickGELU"] if any(type(part).__name__ == "QuickGELU" for part in encoder.model.modules()) else []
+    return _digest([model, weights.hexdigest(), repr(encoder.preprocess), *activation])
 
 
 def _digest(parts: list[str]) -> str:
