@@ -25,6 +25,7 @@ _FOLDER = click.Path(path_type=Path)
 _MODELS_DIR = click.option(
     "--models-dir", type=_FOLDER, default=Path("assets/models"), envvar="MODELS_DIR", show_default=True
 )
+_PRECISIONS = ("auto", "fp32", "bf16", "fp16")
 _LAZY = {
     "train-demo-model": (
         "preprocessing.demo_model.command:train_demo_model_command",
@@ -82,6 +83,8 @@ def _model_options(command: Command) -> Command:
         click.option("--batch-size", type=click.IntRange(1, 65_536), default=64, show_default=True),
         click.option("--shard-size", type=click.IntRange(1), default=2_048, show_default=True, help="Images a shard."),
         click.option("--threads", type=click.IntRange(1), default=default_workers(), show_default="all processors"),
+        click.option("--device", default="auto", show_default=True, help="cpu, cuda, cuda:1, ...; auto: cuda if any."),
+        click.option("--precision", type=click.Choice(_PRECISIONS), default="auto", show_default=True),
     ]
     return _with(options, command)
 

@@ -20,16 +20,30 @@ if TYPE_CHECKING:
 _AHEAD_BATCHES = 2
 
 
-class ImageReader:
-    """Reads images below ``root`` as input of a model; Pillow and torch let go of Python's lock, so threads do."""
+# What a preparation may meet in a picture that decodes: sides of no length, or too little memory for them.
+_PREPARATION_ERRORS = (ValueError, TypeError, OverflowError, MemoryError, RuntimeError, ZeroDivisionError)
 
-    def __init__(self, root: Path, preprocess: Callable[[Image.Image], torch.Tensor], workers: int) -> None:
-        self._root = root
-        self._preprocess = preprocess
+
+def bytes_reader(root: Path) -> Callable[[str], bytes]:
+    """A function from an item's source to the bytes of its image; it raises OSError or InvalidInput."""
+    return lambda source: (root / source).read_bytes()
+
+
+class ImageReader:
+    """Reads images as input of a model; Pillow and torch let go of Python's lock, so threads do.
+
+    ``read_bytes`` gives the bytes of a source, ``prepare`` a tensor of a decoded image.
+    """
+
+    def __init__(
+        self, read_bytes: Callable[[str], bytes], prepare: Callable[[Image.Image], torch.Tensor], workers: int
+    ) -> None:
+        self._read_bytes = read_bytes
+        self._prepare = prepare
         self._workers = workers
 
     def read(self, images: Mapping[str, str], batch_size: int) -> Iterator[tuple[str, torch.Tensor | str]]:
-        """For every source, in order: its tensor [3, height, width], or the reason why there is none.
+        """For every source, in order: its tensor, or the reason why there is none.
 
         ``images`` maps sources to the sha256 that their bytes must have.
         """
@@ -49,11 +63,13 @@ class ImageReader:
 
     def _read(self, source: str, sha256: str) -> torch.Tensor | str:
         try:
-            content = (self._root / source).read_bytes()
+            content = self._read_bytes(source)
             if hashlib.sha256(content).hexdigest() != sha256:
                 return "it was changed after the filter stage; run that again"
-            return self._preprocess(decode_image(content))
-        except OSError as error:
-            return error.strerror or str(error)
+            return self._prepare(decode_image(content))
         except InvalidInput as error:
             return error.message
+        except OSError as error:
+            return error.strerror or str(error)
+        except _PREPARATION_ERRORS as error:
+            return f"it cannot be prepared for the model: {error}"

@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from clip_branches.errors import InvalidInput
 from clip_branches.files import replacing, sha256_of, write_whole
 
 
@@ -30,6 +31,8 @@ class ShardStats(BaseModel):
     failed: dict[str, str]
     seconds: float
     images_per_second: float
+    device: str = "cpu"
+    precision: str = "float32"
 
 
 class Shards:
@@ -57,8 +60,25 @@ class Shards:
         embeddings: npt.NDArray[np.float32],
         failed: dict[str, str],
         seconds: float,
+        *,
+        device: str = "cpu",
+        precision: str = "float32",
     ) -> None:
-        """Write a shard: ``embeddings`` (n, d) of n ``images``, and the sources that ``failed`` with their reason."""
+        """Write a shard: ``embeddings`` (n, d) of n ``images``, and the sources that ``failed`` with their reason.
+
+        Raises InvalidInput for rows that are not finite, not one an image, or of another width than the shards here.
+        """
+        embeddings = np.asarray(embeddings)
+        width = self._width()
+        if embeddings.ndim != 2 or len(embeddings) != len(images) or width not in (None, embeddings.shape[1]):
+            raise InvalidInput(
+                f"The embeddings of a shard in {self.folder} must have shape ({len(images)}, {width or 'd'}). "
+                f"Got {embeddings.shape} instead: they are of another model."
+            )
+        if not np.isfinite(embeddings).all():
+            raise InvalidInput(
+                f"The embeddings of a shard in {self.folder} must be finite. Got NaN or infinity instead."
+            )
         self.folder.mkdir(parents=True, exist_ok=True)
         path = self.folder / f"{self._next:06d}.npy"
         with replacing(path) as temporary, temporary.open("wb") as file:
@@ -70,10 +90,18 @@ class Shards:
             failed=failed,
             seconds=round(seconds, 3),
             images_per_second=round(len(images) / max(seconds, 1e-9), 1),
+            device=device,
+            precision=precision,
         )
         write_whole(path.with_suffix(".json"), (stats.model_dump_json(indent=1) + "\n").encode())
         self._stats[path] = stats
         self._next += 1
+
+    def _width(self) -> int | None:
+        for path in self._stats:
+            shape = np.load(path, mmap_mode="r", allow_pickle=False).shape
+            return int(shape[1])
+        return None
 
     def gather(self, images: Sequence[str]) -> tuple[npt.NDArray[np.float16], npt.NDArray[np.bool_]]:
         """Embeddings (k, d) float16 of those of n ``images`` that have one, in order, and which (n,) bool those are."""

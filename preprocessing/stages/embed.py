@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import pyarrow.parquet as pq
 
@@ -15,7 +15,8 @@ from clip_branches.encoding.fingerprint import (
     fingerprint_of_folder,
     local_model_folder,
 )
-from preprocessing.decoding import ImageReader
+from preprocessing.decoding import ImageReader, bytes_reader
+from preprocessing.embedding import ShardCutter, read_batches
 from preprocessing.interrupt import Stopped
 from preprocessing.progress import Progress, say
 from preprocessing.recipe import Recipe
@@ -24,14 +25,16 @@ from preprocessing.shards import Shards
 from preprocessing.towers import BatchEmbedder, Towers, load_towers
 from preprocessing.workplace import Workplace
 
-if TYPE_CHECKING:
-    import torch
+# Below this share of the time at work, the model mostly waits for images.
+_BUSY_ENOUGH = 0.8
+_LONG_ENOUGH_S = 5.0
 
 
 class EmbedOptions(NamedTuple):
     """How, not what: none of these changes an embedding by more than rounding.
 
-    ``workers`` threads decode ahead of ``threads`` threads that run the model, each on a batch of its own.
+    ``workers`` threads decode ahead of ``threads`` threads that run the model, each on a batch of its own, on
+    ``device`` ("auto", "cpu", "cuda", "cuda:1") in ``precision`` ("auto", "fp32", "bf16", "fp16").
     """
 
     models_dir: Path = Path("assets/models")
@@ -39,31 +42,40 @@ class EmbedOptions(NamedTuple):
     threads: int = 2
     batch_size: int = 64
     shard_size: int = 2_048
+    device: str = "auto"
+    precision: str = "auto"
+
+    def load(self, model: str) -> Towers:
+        """The towers of ``model`` where and as these options say."""
+        return load_towers(model, self.models_dir, self.device, self.precision)
 
 
-def embed_images(work: Workplace, recipe: Recipe, options: EmbedOptions) -> Summary:
+def embed_images(work: Workplace, recipe: Recipe, options: EmbedOptions, *, without: Collection[str] = ()) -> Summary:
     """Write shards of float16 embeddings for the images of kept.parquet that have none by this model yet.
 
-    Raises ConfigurationError for a model that is not there. The model is loaded only when there is work for it.
+    ``without`` holds the sha256 of images that need none. Raises ConfigurationError for a model that is not there. The
+    model is loaded only when there is work for it.
     """
     started = time.monotonic()
     model = recipe.embedding.model
     check_model(model, options.models_dir)
     table = pq.read_table(work.require(work.kept, "filter"), columns=["source", "sha256"])
-    sources = dict(zip(table.column("sha256").to_pylist(), table.column("source").to_pylist(), strict=True))
+    pairs = zip(table.column("sha256").to_pylist(), table.column("source").to_pylist(), strict=True)
+    unwanted = set(without)
+    sources = {image: source for image, source in pairs if image not in unwanted}
     towers: Towers | None = None
     folder = local_model_folder(model, options.models_dir)
     if folder is not None:
         fingerprint = fingerprint_of_folder(folder)
     else:
         say(f"embed: loading {model} from open_clip's cache, or downloading it (a minute or more) ...")
-        towers = load_towers(model, options.models_dir)
+        towers = options.load(model)
         fingerprint = fingerprint_of_encoder(model, towers.encoder)
     shards = Shards(work.shards, fingerprint)
     done = shards.images()
     missing = [image for image in sources if image not in done]
     if missing:
-        towers = towers or load_towers(model, options.models_dir)
+        towers = towers or options.load(model)
         _embed_missing(shards, towers, recipe.source.path, sources, missing, options)
     work.save_recipe(recipe)
     work.save_embedded_by(model, fingerprint)
@@ -81,48 +93,29 @@ def _embed_missing(
     shards: Shards,
     towers: Towers,
     root: Path,
-    sources: dict[str, str],
+    sources: Mapping[str, str],
     missing: Sequence[str],
     options: EmbedOptions,
 ) -> None:
+    images = {sources[image]: image for image in missing}
+    reader = ImageReader(bytes_reader(root), towers.preparation.pixels, options.workers)
     total = len(sources)
-    done = total - len(missing)
-    reader = ImageReader(root, towers.preprocess, options.workers)
-    try:
-        with (
-            Progress("embed", total, already=done) as progress,
-            BatchEmbedder(towers, options.threads, progress.update) as embedder,
-        ):
-            for start in range(0, len(missing), options.shard_size):
-                images = missing[start : start + options.shard_size]
-                began = time.monotonic()
-                read, failed = _embed_shard(
-                    embedder, reader, {sources[image]: image for image in images}, options.batch_size, progress
-                )
-                shards.add(read, embedder.collect(), failed, time.monotonic() - began)
-                done += len(images)
-    except KeyboardInterrupt as error:
-        raise Stopped(
-            f"Stopped: {done:,} of {total:,} images are embedded and kept so; the same command goes on from there."
-        ) from error
-
-
-def _embed_shard(
-    embedder: BatchEmbedder, reader: ImageReader, images: dict[str, str], batch_size: int, progress: Progress
-) -> tuple[list[str], dict[str, str]]:
-    read: list[str] = []
-    failed: dict[str, str] = {}
-    batch: list[torch.Tensor] = []
-    for source, tensor in reader.read(images, batch_size):
-        if isinstance(tensor, str):
-            failed[source] = tensor
-            progress.update()
-            continue
-        read.append(images[source])
-        batch.append(tensor)
-        if len(batch) == batch_size:
-            embedder.submit(batch)
-            batch = []
-    if batch:
-        embedder.submit(batch)
-    return read, failed
+    with Progress("embed", total, already=total - len(missing)) as progress:
+        how = {"device": str(towers.device), "precision": towers.precision}
+        cutter = ShardCutter(shards, options.shard_size, sources, progress.update, **how)
+        try:
+            with BatchEmbedder(towers.embed, options.threads, towers.encoder.embedding_dim) as embedder:
+                for batch in read_batches(reader, images, options.batch_size, options.shard_size):
+                    cutter.take(embedder.submit(batch))
+                cutter.take(embedder.drain())
+                took, busy = embedder.seconds, embedder.busy
+        except KeyboardInterrupt as error:
+            cutter.write()
+            raise Stopped(
+                f"Stopped: {progress.done:,} of {total:,} images are embedded and kept so; the same command goes on "
+                "from there."
+            ) from error
+        cutter.write()
+    if took > _LONG_ENOUGH_S:
+        hint = "" if busy > _BUSY_ENOUGH else "; it waited for images, more --workers may help"
+        say(f"embed: {len(missing) / took:,.0f} images/s, the model at work {busy:.0%} of the time{hint}")

@@ -212,3 +212,21 @@ def test_shards_carry_their_figures(stages: Stages) -> None:
         assert stats["images_per_second"] > 0
     kept = pq.read_table(stages.work.kept)
     assert kept.num_rows == 50
+
+
+def test_images_that_need_no_embedding_get_none(stages: Stages) -> None:
+    keys = pq.read_table(stages.work.kept).column("sha256").to_pylist()
+    summary = embed_images(stages.work, stages.recipe, stages.options, without=set(keys[:30]))
+    assert (summary.kept, summary.processed, summary.dropped) == (20, 20, [])
+
+
+def test_bfloat16_gives_nearly_the_same_vectors(stages: Stages) -> None:
+    stages.embed()
+    exact = np.array(stages.index().segments[0].embeddings, np.float32)
+    for path in stages.shards():
+        path.unlink()
+    stages.options = stages.options._replace(precision="bf16")
+    assert stages.embed().processed == 50
+    rough = np.array(stages.index().segments[0].embeddings, np.float32)
+    assert ((rough @ exact.T).argmax(axis=1) >= 0).all()
+    assert np.allclose(np.sort((rough @ exact.T).max(axis=1)), 1.0, atol=5e-3)
