@@ -70,7 +70,8 @@ def is_torchscript(path: Path) -> bool:
 def load_torchscript(model: Any, path: Path) -> None:
     """Fill an open_clip ``model`` from the TorchScript archive in ``path``; DamagedFile where it does not fit."""
     try:
-        state = torch.jit.load(str(path), map_location="cpu").state_dict()
+        load: Any = torch.jit.load  # torch gives it no types
+        state = load(str(path), map_location="cpu").state_dict()
         model.load_state_dict({name: tensor.float() for name, tensor in state.items() if name not in _NOT_WEIGHTS})
     except (RuntimeError, OSError) as error:
         raise DamagedFile(f"{path} must hold the weights of that architecture as TorchScript. Got: {error}") from error
