@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-from pathlib import Path
 from typing import Any
 
 from flask import Request, Response
@@ -71,8 +70,7 @@ class Images:
 def _read(catalogue: Catalogue, item: dict[str, Any]) -> bytes:
     """The file's bytes, checked against the catalogue: never those of a file that took its place."""
     try:
-        path: Path = catalogue.image_path(item["source"])
-        content = path.read_bytes()
+        content = catalogue.image_bytes(item["source"])
     except InvalidInput as error:
         raise NotFound(f"The image {item['id']} has no file below the image root.", field="id") from error
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:

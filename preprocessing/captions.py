@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from collections import Counter
 from collections.abc import Sequence
@@ -16,23 +15,10 @@ from clip_branches.errors import InvalidInput
 from preprocessing.metadata import storable_columns
 from preprocessing.report import Note
 
-_NOT_KEPT = re.compile(r"""[^A-Za-z0-9\s.,!?:;'"()\[\]{}\-/@#$%^&*_]""")
-_SPACE = re.compile(r"\s+")
 _FILE_COLUMNS = ("filename", "file_name", "image_path")
 _CAPTION_COLUMNS = ("caption",)
 _MAX_SIDECAR_BYTES = 100_000
 FOUND_BY_ITSELF = ("captions.parquet", "captions.csv", "captions.tsv")
-
-
-def clean_caption(text: str | None) -> str | None:
-    """``text`` by the published rule, None when nothing is left.
-
-    ASCII letters, digits, white space and . , ! ? : ; ' " ( ) [ ] { } - / @ # $ % ^ & * _ are kept, white space is
-    collapsed (decision-branches method, section 1).
-    """
-    if text is None:
-        return None
-    return _SPACE.sub(" ", _NOT_KEPT.sub("", text)).strip() or None
 
 
 def find_captions(source: Path) -> Path | None:
@@ -74,22 +60,22 @@ class CaptionFile:
             else:
                 rows[found] = row
         positions = pa.array([rows.get(item) for item in kept], pa.int64())
-        captions = [None if row is None else clean_caption(self.captions[row]) for row in positions.to_pylist()]
+        captions = [None if row is None else self.captions[row] for row in positions.to_pylist()]
         table = pa.table({"caption": pa.array(captions, pa.string())})
         for name in self.metadata.column_names:
             table = table.append_column(name, self.metadata.column(name).take(positions))
         return table, notes
 
 
-def attach_sidecars(kept: Sequence[str], source: Path) -> tuple[pa.Table, list[Note]]:
-    """The column caption for the sources ``kept`` from .txt files beside them, None where there is none; and notes."""
+def attach_sidecars(images: Sequence[str], source: Path) -> tuple[pa.Table, list[Note]]:
+    """The column caption for ``images`` from .txt files beside them, None where there is none; and notes."""
     captions: list[str | None] = []
     notes = []
-    for item in kept:
+    for item in images:
         path = (source / item).with_suffix(".txt")
         try:
             with path.open("rb") as file:
-                captions.append(clean_caption(file.read(_MAX_SIDECAR_BYTES).decode("utf-8-sig")))
+                captions.append(file.read(_MAX_SIDECAR_BYTES).decode("utf-8-sig"))
         except FileNotFoundError:
             captions.append(None)
         except (OSError, UnicodeDecodeError) as error:

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 
 from clip_branches.files import replacing
 from preprocessing.checking import Check
-from preprocessing.sources import ImageFile
+from preprocessing.sources.listing import ImageFile
 
 _SCHEMA = pa.schema(
     [
@@ -22,6 +22,7 @@ _SCHEMA = pa.schema(
         ("height", pa.int32()),
         ("reason", pa.string()),
         ("detail", pa.string()),
+        ("phash", pa.string()),
     ]
 )
 
@@ -39,11 +40,13 @@ class CheckedFiles:
                 self._checks[check.source] = check
         self._next = int(self._parts[-1].stem) + 1 if self._parts else 0
 
-    def holds(self, file: ImageFile) -> bool:
-        """True when ``file`` was checked and has not changed since."""
+    def holds(self, file: ImageFile, *, hashed: bool) -> bool:
+        """True when ``file`` was checked, with a perceptual hash if ``hashed``, and has not changed since."""
         check = self._checks.get(file.source)
+        if check is None or (check.size, check.mtime_ns) != file[1:] or (hashed and not check.phash + check.reason):
+            return False
         # What the disk refused once may be readable now.
-        return check is not None and (check.size, check.mtime_ns) == file[1:] and check.reason != "unreadable"
+        return check.reason != "unreadable"
 
     def get(self, file: ImageFile) -> Check:
         """The check of ``file``."""
@@ -59,7 +62,7 @@ class CheckedFiles:
         """One part in place of many, without files that are gone."""
         if len(self._parts) > 1 or len(self._checks) > len(files):
             parts = self._parts
-            self._parts = [self._write([self._checks[file.source] for file in files])]
+            self._parts = [self._write([self._checks[file.source] for file in files if file.source in self._checks])]
             for part in parts:
                 part.unlink(missing_ok=True)
 
@@ -74,7 +77,9 @@ class CheckedFiles:
 
 def _read(part: Path) -> list[Check]:
     try:
-        table = pq.read_table(part, schema=_SCHEMA)
+        table = pq.read_table(part)
     except (pa.ArrowException, OSError):
         return []
+    if table.schema != _SCHEMA:
+        return []  # of an earlier version
     return [Check(*values) for values in zip(*(column.to_pylist() for column in table.columns), strict=True)]

@@ -14,6 +14,7 @@ import click
 
 from preprocessing.lazy import LazyGroup
 from preprocessing.pool import default_workers
+from preprocessing.source_options import filter_section, source_options, source_section
 
 if TYPE_CHECKING:
     from preprocessing.recipe import Recipe
@@ -40,7 +41,7 @@ _LAZY = {
 Command = Callable[..., Any]
 
 
-@click.group(cls=LazyGroup, lazy=_LAZY, help="Turn a folder of images into a catalogue that can be searched.")
+@click.group(cls=LazyGroup, lazy=_LAZY, help="Turn a collection of images into a catalogue that can be searched.")
 def main() -> None:
     # What is odd about an image becomes a row with a reason; Pillow need not say it again.
     warnings.filterwarnings("ignore", module="PIL")
@@ -65,12 +66,9 @@ def _shared(command: Command) -> Command:
 
 def _source_options(command: Command) -> Command:
     options = [
-        click.argument("source", type=_FOLDER),
-        click.option("--name", help="Name of the catalogue.  [default: the folder's name]"),
+        source_options,
+        click.option("--name", help="Name of the catalogue.  [default: the source's name]"),
         click.option("--title", help="Title that people see.  [default: the name]"),
-        click.option("--captions", type=_FOLDER, help="CSV, TSV or Parquet with filename, caption and any metadata."),
-        click.option("--min-size", type=click.IntRange(1), default=32, show_default=True, help="Shorter side, pixels."),
-        click.option("--max-images", type=click.IntRange(1), help="Take only the first so many files by path."),
     ]
     return _with(options, command)
 
@@ -110,7 +108,7 @@ def demo(count: int, seed: int, name: str, model: str, data_dir: Path, workers: 
         _say_catalogue(work)
 
 
-@main.command(help="Build a catalogue from the images below SOURCE: filter, embed and index.")
+@main.command(help="Build a catalogue from the images of SOURCE: fetch, filter, embed and index.")
 @_source_options
 @click.option("--model", default="demo", show_default=True, help=_MODEL_HELP)
 @click.option("--example", "examples", multiple=True, help="A query worth trying; may be given several times.")
@@ -124,7 +122,7 @@ def build(source: Path, data_dir: Path, workers: int, **values: Any) -> None:
         _say_catalogue(work)
 
 
-@main.command("filter", help="Check every image below SOURCE and keep those that can be used.")
+@main.command("filter", help="Check every image of SOURCE and keep those that can be used.")
 @_source_options
 @_shared
 def filter_command(source: Path, data_dir: Path, workers: int, **values: Any) -> None:
@@ -172,17 +170,13 @@ def _workplace(data_dir: Path, name: str) -> Iterator[Workplace]:
 
 
 def _recipe(source: Path, work: Workplace, values: dict[str, Any]) -> Recipe:
-    from preprocessing.captions import find_captions
-    from preprocessing.recipe import EmbeddingSection, FilterSection, Recipe, SourceSection
+    from preprocessing.recipe import EmbeddingSection, Recipe
 
-    captions = values["captions"] or find_captions(source)
     return Recipe(
         title=values["title"] or work.name,
         examples=list(values.get("examples") or ()),
-        source=SourceSection(
-            path=source.resolve(), captions=captions.resolve() if captions else None, max_images=values["max_images"]
-        ),
-        filters=FilterSection(min_size=values["min_size"]),
+        source=source_section(source, values),
+        filters=filter_section(values),
         embedding=EmbeddingSection(model=values.get("model") or "demo"),
     )
 

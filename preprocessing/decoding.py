@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from PIL import Image
 
+from clip_branches.catalogue.packed import read_source
 from clip_branches.errors import InvalidInput
 from clip_branches.images import decode_image
 
@@ -18,15 +20,13 @@ if TYPE_CHECKING:
     import torch
 
 _AHEAD_BATCHES = 2
-
-
 # What a preparation may meet in a picture that decodes: sides of no length, or too little memory for them.
 _PREPARATION_ERRORS = (ValueError, TypeError, OverflowError, MemoryError, RuntimeError, ZeroDivisionError)
 
 
 def bytes_reader(root: Path) -> Callable[[str], bytes]:
     """A function from an item's source to the bytes of its image; it raises OSError or InvalidInput."""
-    return lambda source: (root / source).read_bytes()
+    return functools.partial(read_source, root)
 
 
 class ImageReader:

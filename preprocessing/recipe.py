@@ -2,31 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-
-class Section(BaseModel):
-    """A part of a recipe; a key that is not known is an error."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class SourceSection(Section):
-    """Where the images come from."""
-
-    kind: Annotated[Literal["folder"], Field(description="What kind of collection it is.")] = "folder"
-    path: Annotated[Path, Field(description="Folder of the images.")]
-    captions: Annotated[Path | None, Field(description="CSV, TSV or Parquet file of captions and metadata.")] = None
-    max_images: Annotated[int | None, Field(ge=1, description="Only the first so many files by path.")] = None
-
-
-class FilterSection(Section):
-    """Which images are kept."""
-
-    min_size: Annotated[int, Field(ge=1, description="Shortest side of an image that is kept, in pixels.")] = 32
+from preprocessing.filters.options import FilterSection
+from preprocessing.section import Section
+from preprocessing.sources.options import SourceSection
 
 
 class EmbeddingSection(Section):
@@ -46,7 +28,9 @@ class Recipe(Section):
     """How a catalogue is made. Paths are absolute here; in a recipe file they are relative to that file."""
 
     title: Annotated[str, Field(description="Title that people see.")]
-    examples: Annotated[list[str], Field(description="Queries worth trying; taken from the captions when empty.")] = []
+    examples: Annotated[
+        list[str], Field(default_factory=list, description="Queries worth trying; taken from the captions when empty.")
+    ]
     source: SourceSection
     filters: FilterSection = FilterSection()
     embedding: EmbeddingSection = EmbeddingSection()

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from clip_branches.catalogue.lookup import IdLookup, as_ids
 from clip_branches.catalogue.manifest import MANIFEST, Manifest, NamedFile, read_manifest
+from clip_branches.catalogue.packed import read_source
 from clip_branches.catalogue.rows import rows_to_items
 from clip_branches.catalogue.segment import Segment, map_array
 from clip_branches.catalogue.sources import resolve_source
@@ -120,6 +121,13 @@ class Catalogue:
     def image_path(self, source: str) -> Path:
         """Absolute path of a local image by its item's source; InvalidInput for a URL or a path outside the root."""
         return resolve_source(self.image_root, source)
+
+    def image_bytes(self, source: str) -> bytes:
+        """The bytes of a local image by its item's source: a file, or a part of a tar or Parquet file.
+
+        Raises InvalidInput for a URL or a path outside the root, OSError when the file cannot be read.
+        """
+        return read_source(self.image_root, source)
 
     def _ids(self) -> IdLookup:
         with self._lock:

@@ -11,8 +11,9 @@ from clip_branches.errors import ConfigurationError
 from clip_branches.files import write_whole
 from preprocessing.interrupt import Stopped
 from preprocessing.progress import Progress
-from preprocessing.recipe import EmbeddingSection, Recipe, SourceSection
+from preprocessing.recipe import EmbeddingSection, Recipe
 from preprocessing.report import Summary
+from preprocessing.sources.options import FolderSource
 
 TITLE = "Illustrated scenes"
 EXAMPLES = (
@@ -59,7 +60,7 @@ def demo_recipe(folder: Path, model: str) -> Recipe:
     return Recipe(
         title=TITLE,
         examples=list(EXAMPLES),
-        source=SourceSection(path=folder, captions=folder / "captions.parquet"),
+        source=FolderSource(path=folder, captions=folder / "captions.parquet"),
         embedding=EmbeddingSection(model=model),
     )
 

@@ -22,6 +22,7 @@ from preprocessing.progress import Progress, say
 from preprocessing.recipe import Recipe
 from preprocessing.report import Note, Summary
 from preprocessing.shards import Shards
+from preprocessing.sources import image_root
 from preprocessing.towers import BatchEmbedder, Towers, load_towers
 from preprocessing.workplace import Workplace
 
@@ -76,7 +77,7 @@ def embed_images(work: Workplace, recipe: Recipe, options: EmbedOptions, *, with
     missing = [image for image in sources if image not in done]
     if missing:
         towers = towers or options.load(model)
-        _embed_missing(shards, towers, recipe.source.path, sources, missing, options)
+        _embed_missing(shards, towers, image_root(recipe.source, work.data_dir, work.name), sources, missing, options)
     work.save_recipe(recipe)
     work.save_embedded_by(model, fingerprint)
     shards.remove_other_models()

@@ -24,6 +24,7 @@ from preprocessing.projection import Projection, head_and_quantiser_files, prepa
 from preprocessing.recipe import Recipe
 from preprocessing.report import Note, Summary
 from preprocessing.shards import Shards
+from preprocessing.sources import image_root
 from preprocessing.workplace import Workplace
 
 # Raised when the same inputs begin to give another index.
@@ -77,7 +78,7 @@ def _commit(
         work.catalogue,
         name=work.name,
         title=recipe.title,
-        image_root=recipe.source.path,
+        image_root=image_root(recipe.source, work.data_dir, work.name),
         encoder=projection.spec,
         examples=recipe.examples,
         recipe={**recipe.model_dump(mode="json"), "inputs": inputs},

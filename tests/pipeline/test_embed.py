@@ -15,8 +15,9 @@ from clip_branches.encoding import Encoder, Head, Quantiser
 from clip_branches.engine import BoxIndex
 from clip_branches.errors import ConfigurationError
 from clip_branches.images import decode_image
-from preprocessing.recipe import Recipe, SourceSection
+from preprocessing.recipe import Recipe
 from preprocessing.report import Summary
+from preprocessing.sources.options import FolderSource
 from preprocessing.stages.embed import EmbedOptions, embed_images
 from preprocessing.stages.filter import filter_images
 from preprocessing.stages.index import index_images
@@ -32,7 +33,7 @@ class Stages:
         self.paths = write_images(self.source, 50)
         self.work = Workplace(folder / "data", "photos")
         self.options = EmbedOptions(models_dir=models_dir, batch_size=8, shard_size=16)
-        self.recipe = Recipe(title="Photos", source=SourceSection(path=self.source)).with_model("tiny")
+        self.recipe = Recipe(title="Photos", source=FolderSource(path=self.source)).with_model("tiny")
 
     def filter(self) -> Summary:
         return filter_images(self.work, self.recipe, workers=1)

@@ -12,8 +12,9 @@ import pytest
 from PIL import Image
 
 from clip_branches.errors import InvalidInput
-from preprocessing.recipe import FilterSection, Recipe, SourceSection
+from preprocessing.recipe import FilterSection, Recipe
 from preprocessing.report import Summary
+from preprocessing.sources.options import FolderSource
 from preprocessing.stages.filter import filter_images
 from preprocessing.workplace import Workplace
 from tests.pipeline.support import noise, write_images
@@ -22,7 +23,7 @@ from tests.pipeline.support import noise, write_images
 def run_filter(tmp_path: Path, source: Path, *, workers: int = 1, **changes: Any) -> tuple[Summary, Workplace]:
     with Workplace(tmp_path / "data", "photos") as work:
         filters = FilterSection(min_size=changes.pop("min_size", 32))
-        recipe = Recipe(title="Photos", source=SourceSection(path=source, **changes), filters=filters)
+        recipe = Recipe(title="Photos", source=FolderSource(path=source, **changes), filters=filters)
         return filter_images(work, recipe, workers=workers), work
 
 
@@ -73,7 +74,7 @@ def test_every_kind_of_file_is_kept_or_has_a_reason(tmp_path: Path, odd_folder: 
     summary, work = run_filter(tmp_path, odd_folder)
     assert dropped(work) == {
         "z-copy.jpg": "duplicate",
-        "z-half.jpg": "undecodable",
+        "z-half.jpg": "truncated",
         "z-text.png": "undecodable",
         "z-empty.gif": "undecodable",
         "z-tiny.png": "too small",
@@ -99,7 +100,7 @@ def test_every_kind_of_file_is_kept_or_has_a_reason(tmp_path: Path, odd_folder: 
     assert (turned["width"], turned["height"]) == (40, 64)
     text = "\n".join(summary.lines())
     assert "10 kept, 9 dropped" in text
-    assert "undecodable 3" in text
+    assert "undecodable 2" in text
     assert "z-copy.jpg: the same bytes as a.jpg" in text
     assert before == {path: (path.lstat().st_mtime_ns, path.lstat().st_size) for path in odd_folder.rglob("*")}
 

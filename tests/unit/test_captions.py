@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clip_branches.errors import InvalidInput
-from preprocessing.captions import CaptionFile, attach_sidecars, clean_caption, find_captions
+from preprocessing.captions import CaptionFile, attach_sidecars, find_captions
+from preprocessing.filters.caption_rules import clean_caption
 
 KEPT = set(string.ascii_letters + string.digits + string.whitespace + ".,!?:;'\"()[]{}-/@#$%^&*_")
 
@@ -77,14 +78,14 @@ def test_captions_and_metadata_from_every_kind_of_file(folder: Path, suffix: str
         rows = [["filename", "caption", "stars"], ["images/a.jpg", "a cat", "5"], ["other/b.jpg", "dos \u00fcber", ""]]
         path.write_text("\n".join(split.join(row) for row in rows), encoding="utf-8-sig")
     table, notes = attach(path)
-    assert table.to_pydict() == {"caption": ["a cat", None, "dos ber"], "stars": [5, None, None]}
+    assert table.to_pydict() == {"caption": ["a cat", None, "dos \u00fcber"], "stars": [5, None, None]}
     assert notes == []
 
 
 def test_quoted_captions_may_hold_commas_and_lines(folder: Path) -> None:
     path = folder / "captions.csv"
     path.write_text('filename,caption\nimages/a.jpg,"one, ""two""\nthree"\n')
-    assert attach(path)[0].column("caption").to_pylist() == ['one, "two" three', None, None]
+    assert attach(path)[0].column("caption").to_pylist() == ['one, "two"\nthree', None, None]
 
 
 def test_names_are_found_by_path_by_folder_and_by_unique_name(folder: Path) -> None:
@@ -152,7 +153,7 @@ def test_sidecars(folder: Path) -> None:
     (folder / "images" / "a.txt").write_text("\ufeffa  cat\n", encoding="utf-8")
     (folder / "images" / "b.txt").write_bytes(b"caf\xe9")
     table, notes = attach_sidecars(KNOWN, folder)
-    assert table.column("caption").to_pylist() == ["a cat", None, None]
+    assert table.column("caption").to_pylist() == ["a  cat\n", None, None]
     assert [(note.source, note.reason) for note in notes] == [("images/b.jpg", "unreadable caption")]
 
 

@@ -1,24 +1,30 @@
-"""The images of a local folder, listed; nothing in it is ever changed."""
+"""The images of a local folder, searched recursively, with their captions; nothing in it is ever changed."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 from clip_branches.errors import InvalidInput
+from preprocessing.captions import CaptionFile, attach_sidecars
 from preprocessing.report import Note
+from preprocessing.sources.listing import ImageFile, Listing
 
 EXTENSIONS = frozenset({".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".gif"})
 
 
-class ImageFile(NamedTuple):
-    """A file as the listing found it; size and time tell whether an earlier check still holds."""
+def list_folder(folder: Path, captions: Path | None, *, leave_out: Path | None = None) -> Listing:
+    """Every image below ``folder``, with captions of the file ``captions``, or else of .txt files beside the images.
 
-    source: str
-    size: int
-    mtime_ns: int
+    Raises InvalidInput for a folder or a captions file that cannot be used.
+    """
+    told = CaptionFile(captions) if captions else None
+    files, dropped = list_images(folder, leave_out=leave_out)
+    sources = [file.source for file in files]
+    columns, warnings = attach_sidecars(sources, folder) if told is None else told.attach(sources, sources, folder)
+    texts = columns.column("caption").to_pylist()
+    return Listing(folder, files, sources, texts, columns.drop_columns(["caption"]), dropped, warnings)
 
 
 def list_images(folder: Path, *, leave_out: Path | None = None) -> tuple[list[ImageFile], list[Note]]:
