@@ -9,10 +9,13 @@ from pydantic import BaseModel, ConfigDict, Field
 MAX_TEXT_LENGTH = 1_000
 MAX_LABELS = 10_000
 MAX_PAGE = 1_000
+MAX_BOXES_OFF = 1_000
+MAX_SUGGESTIONS = 200
 
 ModelName = Literal["auto", "text", "branch", "ensemble", "linear"]
 Id = Annotated[int, Field(ge=0, le=2**63 - 1, strict=True)]
 Text = Annotated[str, Field(max_length=MAX_TEXT_LENGTH, strict=True)]
+BoxId = Annotated[str, Field(pattern=r"^[0-9a-f]{12}$", strict=True, description="Id of a box: 12 hexadecimal digits.")]
 
 
 class RequestModel(BaseModel):
@@ -42,7 +45,42 @@ class SearchRequest(RequestModel):
     seed: Annotated[int, Field(ge=0, le=2**31 - 1, strict=True)] = Field(
         0, description="Seed of the model's randomness."
     )
+    boxes_off: list[BoxId] = Field(
+        [],
+        max_length=MAX_BOXES_OFF,
+        description="Ids of boxes to switch off, from 'boxes' of an answer to the same labels. Where boxes decide "
+        "(branch, ensemble) the answer is exactly that of the boxes left. Where a score decides (linear), accepted "
+        "images inside a box that is off and inside none that is on leave the answer; those in no box stay.",
+    )
     limit: Annotated[int, Field(ge=1, le=MAX_PAGE, strict=True)] = Field(60, description="Hits in the first page.")
+
+
+class SuggestRequest(SearchRequest):
+    """A search with labels, as it is; what the model trained on them would have labelled next."""
+
+    exclude: list[Id] = Field(
+        [], max_length=MAX_LABELS, description="Ids not to suggest: seen before, and left without a label."
+    )
+    limit: Annotated[int, Field(ge=1, le=MAX_SUGGESTIONS, strict=True)] = Field(24, description="Most suggestions.")
+
+
+class Suggestion(BaseModel):
+    """An image whose label would teach the model something."""
+
+    id: int
+    reason: Literal["unsure", "likely", "unlike"] = Field(
+        description="unsure: near the cut. likely: probably right, to confirm. unlike: far from everything labelled."
+    )
+    accepted: bool = Field(description="Whether the image is in the answer now.")
+    margin: float = Field(description="Score above the cut (log odds); negative under it.")
+
+
+class SuggestResponse(BaseModel):
+    catalogue: str
+    generation: int
+    model: ModelName
+    suggestions: list[Suggestion] = Field(description="The most useful first; fewer than 'limit' where there are.")
+    timings_ms: dict[str, float]
 
 
 class Hit(BaseModel):
@@ -53,15 +91,24 @@ class Hit(BaseModel):
     votes: int | None = Field(None, description="Branches that accept the image (branch and ensemble models).")
 
 
-class BoxSummary(BaseModel):
+class BoxRanges(BaseModel):
     """An axis-aligned box over a few code dimensions, closed on both sides."""
 
+    id: str = Field(description="Names what the box holds; 'boxes_off' of a search takes it.")
+    on: bool = Field(True, description="False when the request switched the box off.")
     features: list[int] = Field(description="Code dimensions, 0 to 31.")
     low: list[int] = Field(description="Lowest code accepted, one a feature, 0 to 255.")
     high: list[int] = Field(description="Highest code accepted, one a feature, 0 to 255.")
+    branches: list[int] = Field([], description="Branches that the box belongs to, from 0; none where a score decides.")
+    sql: str = Field(description="The box as a WHERE condition over columns f0 to f31.")
+
+
+class BoxSummary(BoxRanges):
+    """A box, and what it holds."""
+
     count: int = Field(description="Images of the whole catalogue inside the box, exactly.")
     accepted: int = Field(description="How many of those are in the answer.")
-    sql: str = Field(description="The box as a WHERE condition over columns f0 to f31.")
+    alone: int = Field(description="Images of the answer that would leave it if this one box were switched off.")
 
 
 class Misplaced(BaseModel):
@@ -77,12 +124,18 @@ class SearchResponse(BaseModel):
     generation: int
     model: ModelName = Field(description="The model that answered: never 'auto' without labels.")
     total: int = Field(description="Every image that the model accepts, exactly.")
-    cut: float | None = Field(None, description="Lowest score accepted, where the model has a cut.")
+    cut: float | None = Field(None, description="Lowest score accepted, where a score decides.")
+    need: int | None = Field(None, description="Votes that are enough, where boxes decide.")
+    branches: int | None = Field(None, description="Branches that vote, where boxes decide.")
     hits: list[Hit]
-    boxes: list[BoxSummary] = []
-    boxes_decide: bool = Field(
-        False, description="True: the answer is the union of the boxes' votes. False: the boxes only describe it."
+    boxes: list[BoxSummary] = Field(
+        [], description="Boxes that tell most of the answer, first, and every box switched off; not always all."
     )
+    boxes_total: int = Field(0, description="All boxes of the answer; GET .../boxes gives them page by page.")
+    boxes_decide: bool = Field(
+        False, description="True: the boxes decide what is accepted. False: a score does, the boxes only describe it."
+    )
+    covered: int = Field(0, description="Images of the answer inside at least one of 'boxes' that is on, exactly.")
     misplaced: list[Misplaced] = Field([], description="Labelled images that the model puts on the other side.")
     timings_ms: dict[str, float] = Field(
         description="encode, train, query, rank, explain, store and total; one that was not needed is 0."
@@ -96,6 +149,40 @@ class ResultPage(BaseModel):
     total: int
     offset: int
     hits: list[Hit]
+
+
+class BoxesPage(BaseModel):
+    """All boxes behind an answer, a page of them, and the answer as one condition."""
+
+    result_set: str
+    model: ModelName
+    boxes_decide: bool = Field(description="False: a score decides, and the boxes only describe the answer.")
+    need: int | None = Field(description="Branches that must hold an image, where boxes decide.")
+    total: int = Field(description="Boxes in all.")
+    offset: int
+    boxes: list[BoxSummary]
+    sql: str | None = Field(
+        description="WHERE condition over columns f0 to f31 that selects exactly the images of the answer; null where "
+        "SQL cannot say it. Sums are in REAL, from left to right."
+    )
+
+
+class WhyResponse(BaseModel):
+    """Why one image is in an answer, or why not."""
+
+    result_set: str
+    id: int
+    accepted: bool = Field(description="Whether the image is in the answer.")
+    rank: int | None = Field(description="Its place in the answer, from 1; null when it is not in it.")
+    total: int = Field(description="Images in the answer.")
+    model: ModelName
+    score: float = Field(description="The score that orders the answer.")
+    cut: float | None = Field(description="Lowest score accepted, where a score decides.")
+    votes: int | None = Field(description="Branches that hold the image, where boxes decide.")
+    need: int | None = Field(description="Votes that are enough.")
+    branches: int | None = Field(description="Branches that vote.")
+    boxes_decide: bool = Field(description="False: a score decides, and the boxes only describe the answer.")
+    boxes: list[BoxRanges] = Field(description="Every box that holds the image, those switched off included.")
 
 
 class ChangeSide(BaseModel):

@@ -3,27 +3,21 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from clip_branches.engine import (
-    AnswerSet,
-    BranchEnsemble,
-    DecisionBranch,
-    LinearScorer,
-    explanation_boxes,
-    fit_feedback,
-)
+from clip_branches.engine import AnswerSet, Box, BranchEnsemble, DecisionBranch, LinearScorer, Rule
 from clip_branches.schemas import BoxSummary, Misplaced, ModelName
 from search_service.query import Query
 from search_service.served import Served
+from search_service.training import TrainedModels
 
 STEPS = ("encode", "train", "query", "rank", "explain", "store")
-_SHOWN_BOXES = 12
 
 
 @dataclass(frozen=True)
@@ -35,8 +29,12 @@ class Answer:
     model: ModelName
     found: AnswerSet
     cut: float | None = None
+    need: int | None = None
+    branches: int | None = None
     boxes: tuple[BoxSummary, ...] = ()
+    boxes_total: int = 0
     boxes_decide: bool = False
+    covered: int = 0
     misplaced: tuple[Misplaced, ...] = ()
 
 
@@ -66,7 +64,7 @@ def compute_answer(
     served: Served,
     *,
     result_set: str,
-    unlabelled: int,
+    models: TrainedModels,
     timings: Timings,
 ) -> Answer:
     """The answer of ``query``; the same arguments give the same bytes, whatever else the process does."""
@@ -74,62 +72,61 @@ def compute_answer(
         with timings.step("rank"):
             found = served.engine.nearest_all(vector)
         return Answer(result_set, served.catalogue.generation, "text", found)
-    return _answer_labels(query, vector, served, result_set, unlabelled, timings)
-
-
-def _answer_labels(
-    query: Query,
-    vector: npt.NDArray[np.float32] | None,
-    served: Served,
-    result_set: str,
-    unlabelled: int,
-    timings: Timings,
-) -> Answer:
-    engine = served.engine
-    # All randomness comes from the request: the digest picks the unlabelled images, never a labelled one.
-    generator = np.random.default_rng(int(result_set, 16))
     with timings.step("train"):
-        codes = {
-            "positive": engine.codes_of(query.positive),
-            "negative": engine.codes_of(query.negative),
-            "unlabelled": engine.sample(unlabelled, generator, exclude=(*query.positive, *query.negative)),
-        }
-        model = fit_feedback(
-            "auto" if query.model == "text" else query.model,
-            anchor=vector,
-            quantiser=served.quantiser,
-            random_state=query.seed,
-            **codes,
-        )
+        trained = models.get(query, vector, served)
+        rule = Rule(trained.model, trained.described, query.boxes_off)
     with timings.step("query"):
-        found = engine.search(model)
+        found = rule.search(served.engine)
     with timings.step("explain"):
-        boxes = explanation_boxes(model, random_state=query.seed, limit=_SHOWN_BOXES, **codes)
-        counts = engine.count(boxes)
-        accepted = engine.count_within(boxes, found)
+        shown = _shown(rule, len(trained.described))
+        boxes, covered = summaries(rule, shown, served, found)
     return Answer(
         result_set,
         served.catalogue.generation,
-        _name_of(model, query.model),
+        name_of(trained.model, query.model),
         found,
-        cut=float(model.threshold_) if isinstance(model, LinearScorer) else None,
-        boxes=tuple(
-            BoxSummary(
-                features=list(box.features),
-                low=list(box.low),
-                high=list(box.high),
-                count=int(count),
-                accepted=int(inside),
-                sql=box.sql(),
-            )
-            for box, count, inside in zip(boxes, counts, accepted, strict=True)
-        ),
-        boxes_decide=isinstance(model, DecisionBranch | BranchEnsemble),
+        cut=None if rule.decide else float(trained.model.threshold_),
+        need=rule.need if rule.decide else None,
+        branches=len(rule.groups) if rule.decide else None,
+        boxes=boxes,
+        boxes_total=len(rule.boxes),
+        boxes_decide=rule.decide,
+        covered=covered,
         misplaced=_misplaced(query, found),
     )
 
 
-def _name_of(model: object, asked: ModelName) -> ModelName:
+def summaries(rule: Rule, boxes: Sequence[Box], served: Served, found: AnswerSet) -> tuple[tuple[BoxSummary, ...], int]:
+    """What each box holds, exactly, and how many images of the answer lie inside any of those that are on."""
+    counts = served.engine.count(boxes)
+    facts = rule.facts(served.engine, boxes, found)
+    numbers = zip(counts.tolist(), facts.accepted.tolist(), facts.alone.tolist(), strict=True)
+    return tuple(
+        BoxSummary(**ranges(box, rule), count=count, accepted=accepted, alone=alone)
+        for box, (count, accepted, alone) in zip(boxes, numbers, strict=True)
+    ), facts.covered
+
+
+def ranges(box: Box, rule: Rule) -> dict[str, Any]:
+    """The fields of BoxRanges."""
+    return {
+        "id": box.id,
+        "on": rule.is_on(box),
+        "features": list(box.features),
+        "low": list(box.low),
+        "high": list(box.high),
+        "branches": list(rule.branches_of(box)),
+        "sql": box.sql(),
+    }
+
+
+def _shown(rule: Rule, telling: int) -> list[Box]:
+    """All boxes of a branch, the most telling of an ensemble; and those switched off, to be switched on again."""
+    first = rule.boxes[: len(rule.boxes) if len(rule.groups) == 1 else telling]
+    return list({box.id: box for box in (*first, *rule.off)}.values())
+
+
+def name_of(model: object, asked: ModelName) -> ModelName:
     """The model that answered: what "auto" chose."""
     names: dict[type, ModelName] = {LinearScorer: "linear", DecisionBranch: "branch", BranchEnsemble: "ensemble"}
     return names.get(type(model), asked)

@@ -9,12 +9,16 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from clip_branches.schemas import (
     MAX_PAGE,
+    BoxesPage,
     CataloguesResponse,
     ChangesResponse,
     RequestModel,
     ResultPage,
     SearchRequest,
     SearchResponse,
+    SuggestRequest,
+    SuggestResponse,
+    WhyResponse,
 )
 from clip_branches.service import create_base_app, json_response
 from clip_branches.settings import SearchSettings
@@ -34,6 +38,10 @@ class CataloguePath(BaseModel):
 
 class ResultPath(CataloguePath):
     result_set: str = Field(description="The 'result_set' of a search answer.")
+
+
+class ResultItemPath(ResultPath):
+    id: int = Field(description="Id of an image.")
 
 
 class PageQuery(RequestModel):
@@ -85,6 +93,11 @@ def _register_routes(app: OpenAPI, state: SearchState) -> None:
         """One round of a search: a query and the labels so far in, the first page of the whole answer out."""
         return json_response(state.searcher.search(path.name, body))
 
+    @app.post("/v1/catalogues/<name>/suggest", tags=tags, responses={200: SuggestResponse})
+    def suggest(path: CataloguePath, body: SuggestRequest) -> Response:
+        """Images worth labelling next: some the model is unsure of, some likely right, some unlike all labels."""
+        return json_response(state.searcher.suggest(path.name, body))
+
     @app.get("/v1/catalogues/<name>/results/<result_set>", tags=tags, responses={200: ResultPage})
     def results(path: ResultPath, query: PageQuery) -> Response:
         """A page of an answer; pages never change, and together they are the whole answer."""
@@ -94,3 +107,13 @@ def _register_routes(app: OpenAPI, state: SearchState) -> None:
     def changes(path: ResultPath, query: ChangesQuery) -> Response:
         """What an answer gained and lost against an earlier one, a page of each."""
         return json_response(state.searcher.changes(path.name, path.result_set, query.since, query.offset, query.limit))
+
+    @app.get("/v1/catalogues/<name>/results/<result_set>/boxes", tags=tags, responses={200: BoxesPage})
+    def boxes(path: ResultPath, query: PageQuery) -> Response:
+        """Every box behind an answer with its exact counts, a page of them, and the whole answer as SQL."""
+        return json_response(state.searcher.boxes(path.name, path.result_set, query.offset, query.limit))
+
+    @app.get("/v1/catalogues/<name>/results/<result_set>/items/<int:id>", tags=tags, responses={200: WhyResponse})
+    def why(path: ResultItemPath) -> Response:
+        """Why an image is in an answer or not: the boxes that hold it, the votes, its score beside the cut."""
+        return json_response(state.searcher.why(path.name, path.result_set, path.id))

@@ -7,7 +7,7 @@ import json
 import re
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Self
 
 from clip_branches import __version__
@@ -23,7 +23,8 @@ _NAMED_IN_ERRORS = 10
 class Query:
     """A search request in its one canonical form; two requests that mean the same are equal.
 
-    ``image`` is the sha256 of an uploaded image's bytes; ``model`` is "text" where there are no labels.
+    ``image`` is the sha256 of an uploaded image's bytes; ``model`` is "text" where there are no labels; ``boxes_off``
+    are sorted ids of boxes.
     """
 
     text: str | None
@@ -34,6 +35,12 @@ class Query:
     negative: tuple[int, ...]
     model: ModelName
     seed: int
+    boxes_off: tuple[str, ...] = ()
+
+    @property
+    def training(self) -> Query:
+        """The query that the model is trained for: switching boxes off does not train another one."""
+        return replace(self, boxes_off=())
 
     @property
     def has_anchor(self) -> bool:
@@ -42,7 +49,8 @@ class Query:
 
     def result_set(self, fingerprint: str, unlabelled: int) -> str:
         """Digest of all that an answer depends on: the catalogue's generation, the request, and this program."""
-        parts = {"version": __version__, "catalogue": fingerprint, "unlabelled": unlabelled, "query": asdict(self)}
+        query = {key: value for key, value in asdict(self).items() if key != "boxes_off" or value}
+        parts = {"version": __version__, "catalogue": fingerprint, "unlabelled": unlabelled, "query": query}
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]
 
     def to_json(self) -> dict[str, Any]:
@@ -52,6 +60,7 @@ class Query:
     def from_json(cls, values: dict[str, Any]) -> Self:
         """The query that ``to_json`` gave; KeyError or TypeError for anything else."""
         lists = {key: tuple(values[key]) for key in ("without", "positive", "negative")}
+        lists["boxes_off"] = tuple(values.get("boxes_off", ()))
         return cls(**{**values, **lists})
 
 
@@ -78,7 +87,14 @@ def read_query(body: SearchRequest, catalogue: Catalogue, image: bytes | None) -
         negative=negative if body.model != "text" else (),
         model=body.model if labelled else "text",
         seed=body.seed if labelled and body.model != "text" else 0,
+        boxes_off=tuple(sorted(set(body.boxes_off))),
     )
+    if query.boxes_off and query.model == "text":
+        raise InvalidInput(
+            "The 'boxes_off' must be boxes of a model that has some. Got labels and a model that make none: leave "
+            "them out, or label images and use another model than 'text'.",
+            field="boxes_off",
+        )
     if not query.has_anchor and query.model == "text":
         raise InvalidInput(_nothing_to_search(body, labelled), field="text")
     return query

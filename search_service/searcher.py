@@ -4,25 +4,32 @@ from __future__ import annotations
 
 import re
 
-from clip_branches.engine import AnswerSet
-from clip_branches.errors import UnknownResultSet
+from clip_branches.engine import AnswerSet, Rule, suggest
+from clip_branches.errors import InvalidInput, UnknownItem, UnknownResultSet
 from clip_branches.schemas import (
+    BoxesPage,
+    BoxRanges,
     ChangeSide,
     ChangesResponse,
     Hit,
     ResultPage,
     SearchRequest,
     SearchResponse,
+    Suggestion,
+    SuggestRequest,
+    SuggestResponse,
+    WhyResponse,
 )
 from clip_branches.service.shelf import Shelf
 from clip_branches.settings import SearchSettings
-from search_service.answering import Answer, Timings, compute_answer
+from search_service.answering import Answer, Timings, compute_answer, name_of, ranges, summaries
 from search_service.gate import Gate
 from search_service.images import image_bytes, pixels
 from search_service.query import read_query
 from search_service.served import Served
 from search_service.store import AnswerStore, Key
 from search_service.stored import AnswerFiles, StoredRequest
+from search_service.training import TrainedModels
 from search_service.vector import query_vector
 
 _RESULT_SET = re.compile(r"[0-9a-f]{32}")
@@ -35,6 +42,7 @@ class Searcher:
         self._shelf = shelf
         self._unlabelled = settings.unlabelled
         self._gate = Gate(settings.threads)
+        self._models = TrainedModels(settings.unlabelled)
         files = AnswerFiles(settings.data_dir / "answers", settings.answers_disk_mb * 1_000_000)
         self._store = AnswerStore(files, settings.answers_in_memory)
 
@@ -66,10 +74,48 @@ class Searcher:
             model=answer.model,
             total=answer.found.total,
             cut=answer.cut,
+            need=answer.need,
+            branches=answer.branches,
             hits=_hits(answer.found.page(0, body.limit)),
             boxes=list(answer.boxes),
+            boxes_total=answer.boxes_total,
             boxes_decide=answer.boxes_decide,
+            covered=answer.covered,
             misplaced=list(answer.misplaced),
+            timings_ms=timings.to_json(),
+        )
+
+    def suggest(self, name: str, body: SuggestRequest) -> SuggestResponse:
+        """Images worth labelling next, for the model that a search with this body has."""
+        timings = Timings()
+        served = self._shelf.get(name)
+        with self._gate.admitted():
+            uploaded = None if body.image is None else image_bytes(body.image)
+            query = read_query(body, served.catalogue, uploaded)
+            if query.model == "text":
+                raise InvalidInput(
+                    "Suggestions need labels to go by: mark at least one image right, and use another model than "
+                    "'text'.",
+                    field="positive",
+                )
+            with self._gate.computing():
+                with timings.step("encode"):
+                    vector = query_vector(query, None if uploaded is None else pixels(uploaded), served)
+                with timings.step("train"):
+                    trained = self._models.get(query, vector, served)
+                    rule = Rule(trained.model, trained.described, query.boxes_off)
+                with timings.step("query"):
+                    labelled = [*query.positive, *query.negative]
+                    found = suggest(served.engine, rule, labelled, body.limit, exclude=body.exclude)
+        columns = zip(found.ids.tolist(), found.reasons, found.accepted.tolist(), found.margins.tolist(), strict=True)
+        return SuggestResponse(
+            catalogue=name,
+            generation=served.catalogue.generation,
+            model=name_of(trained.model, query.model),
+            suggestions=[
+                Suggestion(id=item, reason=reason, accepted=accepted, margin=round(margin, 4))
+                for item, reason, accepted, margin in columns
+            ],
             timings_ms=timings.to_json(),
         )
 
@@ -89,6 +135,55 @@ class Searcher:
             since=since,
             came_in=ChangeSide(total=came_in.total, hits=_hits(came_in.page(offset, limit))),
             went_out=ChangeSide(total=went_out.total, hits=_hits(went_out.page(offset, limit))),
+        )
+
+    def boxes(self, name: str, result_set: str, offset: int, limit: int) -> BoxesPage:
+        """Boxes ``offset`` to ``offset + limit - 1`` behind an answer, and its condition in SQL."""
+        answer, (served, rule) = self._answer(name, result_set, "result_set"), self._rule(name, result_set)
+        if rule is None:
+            return BoxesPage(
+                result_set=result_set, model=answer.model, boxes_decide=False, need=None, total=0, offset=offset,
+                boxes=[], sql="TRUE",
+            )  # fmt: skip
+        with self._gate.admitted(), self._gate.computing():
+            page, _ = summaries(rule, rule.boxes[offset : offset + limit], served, answer.found)
+        return BoxesPage(
+            result_set=result_set,
+            model=answer.model,
+            boxes_decide=rule.decide,
+            need=answer.need,
+            total=len(rule.boxes),
+            offset=offset,
+            boxes=list(page),
+            sql=rule.sql(),
+        )
+
+    def why(self, name: str, result_set: str, item: int) -> WhyResponse:
+        """Why an image is in an answer, or why not."""
+        answer, (served, rule) = self._answer(name, result_set, "result_set"), self._rule(name, result_set)
+        if not served.catalogue.contains([item])[0]:
+            raise UnknownItem(
+                f"The 'id' must be of an image in the catalogue {name!r}. Got {item} instead.", field="id"
+            )
+        rank = answer.found.rank_of(item)
+        why = None if rule is None else rule.explain(served.engine.codes_of([item])[0])
+        score = float(answer.found.scores[rank]) if rank is not None else why.score if why is not None else 0.0
+        return WhyResponse(
+            result_set=result_set,
+            id=item,
+            accepted=rank is not None,
+            rank=None if rank is None else rank + 1,
+            total=answer.found.total,
+            model=answer.model,
+            score=round(score, 6),
+            cut=answer.cut,
+            votes=None if why is None else why.votes,
+            need=answer.need,
+            branches=answer.branches,
+            boxes_decide=answer.boxes_decide,
+            boxes=[]
+            if rule is None or why is None
+            else [BoxRanges(**ranges(holder.box, rule)) for holder in why.holders],
         )
 
     def _answer(self, name: str, result_set: str, field: str) -> Answer:
@@ -120,13 +215,29 @@ class Searcher:
                 self._store.put(key, answer)
         return answer
 
+    def _rule(self, name: str, result_set: str) -> tuple[Served, Rule | None]:
+        """The rule behind a known answer, or None for a plain ranking; trained again where it is not at hand."""
+        served, request = self._shelf.get(name), self._store.request((name, result_set))
+        if request is None or request.fingerprint != served.fingerprint:
+            raise UnknownResultSet(
+                f"The 'result_set' must be of the catalogue {name!r} as it is now. {result_set} is of an earlier "
+                "generation and can be read, not explained. Send the search again.",
+                field="result_set",
+            )
+        query = request.query
+        if query.model == "text" and request.vector is not None:
+            return served, None
+        with self._gate.admitted(), self._gate.computing():
+            trained = self._models.get(query, request.vector, served)
+        return served, Rule(trained.model, trained.described, query.boxes_off)
+
     def _compute(self, key: Key, request: StoredRequest, served: Served, timings: Timings) -> Answer:
         return compute_answer(
             request.query,
             request.vector,
             served,
             result_set=key[1],
-            unlabelled=self._unlabelled,
+            models=self._models,
             timings=timings,
         )
 

@@ -48,8 +48,12 @@ class _Details(BaseModel):
     generation: int
     model: ModelName
     cut: float | None
+    need: int | None
+    branches: int | None
     boxes: list[BoxSummary]
+    boxes_total: int
     boxes_decide: bool
+    covered: int
     misplaced: list[Misplaced]
 
 
@@ -106,8 +110,12 @@ class AnswerFiles:
             generation=answer.generation,
             model=answer.model,
             cut=answer.cut,
+            need=answer.need,
+            branches=answer.branches,
             boxes=list(answer.boxes),
+            boxes_total=answer.boxes_total,
             boxes_decide=answer.boxes_decide,
+            covered=answer.covered,
             misplaced=list(answer.misplaced),
         )
         path = self._path(catalogue, answer.result_set)
@@ -144,8 +152,12 @@ class AnswerFiles:
                 np.ascontiguousarray(hits["votes"], np.int16) if has_votes else None,
             ),
             cut=details.cut,
+            need=details.need,
+            branches=details.branches,
             boxes=tuple(details.boxes),
+            boxes_total=details.boxes_total,
             boxes_decide=details.boxes_decide,
+            covered=details.covered,
             misplaced=tuple(details.misplaced),
         )
 

@@ -11,12 +11,15 @@ from pydantic import BaseModel, Field
 
 from clip_branches.errors import UnknownCatalogue, UnknownResultSet
 from clip_branches.schemas import (
+    BoxesPage,
     CataloguesResponse,
     ChangesResponse,
     Item,
     ItemsResponse,
     ResultPage,
     SearchResponse,
+    SuggestResponse,
+    WhyResponse,
 )
 from web_service.upstream import Upstream
 
@@ -30,6 +33,10 @@ class CataloguePath(BaseModel):
 
 class ResultPath(CataloguePath):
     result_set: str = Field(description="The 'result_set' of a search answer.")
+
+
+class ResultItemPath(ResultPath):
+    id: int = Field(description="Id of an image.")
 
 
 class ItemPath(CataloguePath):
@@ -50,6 +57,11 @@ def register(app: OpenAPI, *, search: Upstream, data: Upstream) -> None:
         """One round of a search: a query and the labels so far."""
         return search.forward(f"{_catalogue(path)}/search")
 
+    @app.post("/api/catalogues/<name>/suggest", tags=found, responses={200: SuggestResponse})
+    def suggest(path: CataloguePath) -> Response:
+        """Images worth labelling next."""
+        return search.forward(f"{_catalogue(path)}/suggest")
+
     @app.get("/api/catalogues/<name>/results/<result_set>", tags=found, responses={200: ResultPage})
     def results(path: ResultPath) -> Response:
         """A page of an answer."""
@@ -59,6 +71,16 @@ def register(app: OpenAPI, *, search: Upstream, data: Upstream) -> None:
     def changes(path: ResultPath) -> Response:
         """What an answer gained and lost against an earlier one."""
         return search.forward(f"{_result_set(path)}/changes")
+
+    @app.get("/api/catalogues/<name>/results/<result_set>/boxes", tags=found, responses={200: BoxesPage})
+    def boxes(path: ResultPath) -> Response:
+        """Every box behind an answer, and the answer as SQL."""
+        return search.forward(f"{_result_set(path)}/boxes")
+
+    @app.get("/api/catalogues/<name>/results/<result_set>/items/<int:id>", tags=found, responses={200: WhyResponse})
+    def why(path: ResultItemPath) -> Response:
+        """Why an image is in an answer, or why not."""
+        return search.forward(f"{_result_set(path)}/items/{path.id}")
 
     @app.get("/api/catalogues/<name>/items", tags=looked_at, responses={200: ItemsResponse})
     def items(path: CataloguePath) -> Response:

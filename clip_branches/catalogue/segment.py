@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import tokenize
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,7 @@ CORE_SCHEMA = pa.schema(
         pa.field("sha256", pa.string(), nullable=False),
     ]
 )
+_NPY = b"\x93NUMPY"
 CORE_COLUMNS: tuple[str, ...] = tuple(CORE_SCHEMA.names)
 
 
@@ -97,13 +99,14 @@ class Segment:
 def map_array(path: Path, dtype: np.dtype[Any], *, rows: int | None, ndim: int) -> npt.NDArray[Any]:
     """Map an .npy file of the given dtype, read-only; DamagedFile when it is something else."""
     try:
-        array = np.load(path, mmap_mode="r", allow_pickle=False)
+        with path.open("rb") as file:
+            if file.read(len(_NPY)) != _NPY:  # else NumPy would try it as an archive, or as a pickle
+                raise DamagedFile(f"The file {path} is damaged: it must be a NumPy array. Got another kind instead.")
+        array: npt.NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
     except FileNotFoundError as error:
         raise DamagedFile(f"The file {path} must be there: the manifest names it.") from error
-    except (ValueError, EOFError, OSError) as error:
+    except (ValueError, EOFError, OSError, OverflowError, MemoryError, SyntaxError, tokenize.TokenError) as error:
         raise DamagedFile(f"The file {path} is damaged: it must be a NumPy array. Got {error} instead.") from error
-    if not isinstance(array, np.ndarray):
-        raise DamagedFile(f"The file {path} is damaged: it must be one NumPy array. Got an archive instead.")
     if array.dtype != dtype or array.ndim != ndim or (rows is not None and len(array) != rows):
         expected = f"{dtype} with {ndim} dimension(s)" + (f" and {rows} rows" if rows is not None else "")
         raise DamagedFile(

@@ -5,9 +5,11 @@ from clip_branches.engine.box import Box
 from clip_branches.engine.branch import DecisionBranch
 from clip_branches.engine.catalogue_engine import CatalogueEngine
 from clip_branches.engine.ensemble import BranchEnsemble
+from clip_branches.engine.explain import BoxFacts, Rule, Why
 from clip_branches.engine.feedback import MODEL_NAMES, explanation_boxes, fit_feedback
 from clip_branches.engine.index import BLOCK_SIZE, BoxIndex, index_order
 from clip_branches.engine.linear_scorer import LinearScorer
+from clip_branches.engine.suggest import Suggestions, suggest
 from clip_branches.engine.warm import warm_up
 
 __all__ = [
@@ -15,13 +17,18 @@ __all__ = [
     "MODEL_NAMES",
     "AnswerSet",
     "Box",
+    "BoxFacts",
     "BoxIndex",
     "BranchEnsemble",
     "CatalogueEngine",
     "DecisionBranch",
     "LinearScorer",
+    "Rule",
+    "Suggestions",
+    "Why",
     "explanation_boxes",
     "fit_feedback",
     "index_order",
+    "suggest",
     "warm_up",
 ]

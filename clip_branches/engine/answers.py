@@ -46,9 +46,17 @@ class AnswerSet:
         """(came_in, went_out): what is here and was not in ``since``, and the reverse; each in its own order."""
         return self._without(since), since._without(self)
 
+    def keep(self, which: NDArray[np.bool_]) -> AnswerSet:
+        """The hits where ``which``, bools (n,), is true, in the same order."""
+        return AnswerSet(self.ids[which], self.scores[which], None if self.votes is None else self.votes[which])
+
+    def rank_of(self, item: int) -> int | None:
+        """Place of an item in the answer, from 0, or None when it is not in it."""
+        places = np.flatnonzero(self.ids == np.uint64(item))
+        return int(places[0]) if len(places) else None
+
     def _without(self, other: AnswerSet) -> AnswerSet:
-        keep = np.isin(self.ids, other.ids, invert=True)
-        return AnswerSet(self.ids[keep], self.scores[keep], None if self.votes is None else self.votes[keep])
+        return self.keep(np.isin(self.ids, other.ids, invert=True))
 
 
 def best_first(scores: NDArray[np.float32], ids: NDArray[np.integer]) -> NDArray[np.int64]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -45,6 +47,13 @@ class Box:
     def empty(self) -> bool:
         """Whether no code can lie inside."""
         return any(low > high for low, high in zip(self.low, self.high, strict=True))
+
+    @cached_property
+    def id(self) -> str:
+        """12 hex digits that name what the box holds: the same for every way of writing the same ranges."""
+        ranges = sorted(zip(self.features, self.low, self.high, strict=True))
+        limits = "empty" if self.empty else ",".join(f"{f}:{a}-{b}" for f, a, b in ranges if a > 0 or b < 255)
+        return hashlib.sha256(limits.encode()).hexdigest()[:12]
 
     def contains(self, codes: Any) -> NDArray[np.bool_]:
         """Which rows of ``codes`` (n, 32) lie inside: bools of shape (n,)."""
