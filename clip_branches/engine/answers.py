@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from clip_branches.engine.kernels.ranking import make_keys, split_keys
 from clip_branches.errors import InvalidInput
 
 Ids = NDArray[np.uint64]
@@ -28,6 +29,13 @@ class AnswerSet:
     @classmethod
     def ordered(cls, ids: Ids, scores: NDArray[np.float32], votes: NDArray[np.int16] | None = None) -> AnswerSet:
         """The answer of these images, put in order."""
+        if _fits_keys(ids) and (votes is None or (len(votes) and (votes == votes[0]).all())):
+            # Nothing but what the keys hold: they are sorted alone, and read back.
+            keys = _keys(scores, ids)
+            keys.sort()
+            ranked, bits = np.empty(len(keys), np.uint64), np.empty(len(keys), np.uint32)
+            split_keys(keys, bits, ranked)
+            return cls(ranked, bits.view(np.float32), votes)
         order = best_first(scores, ids)
         return cls(ids[order], scores[order], None if votes is None else votes[order])
 
@@ -63,10 +71,17 @@ def best_first(scores: NDArray[np.float32], ids: NDArray[np.integer]) -> NDArray
     """Order by score descending, then id ascending: positions, int64 (n,). Scores are finite."""
     if not len(ids):
         return np.zeros(0, np.int64)
-    if int(ids.max()) > int(_LOW_32) or int(ids.min()) < 0:
+    if not _fits_keys(ids):
         return np.lexsort((ids, -scores)).astype(np.int64)
-    # One sort of integers: the float's bits turned so that they rise as the score falls, with the id below them.
-    bits = (scores + np.float32(0)).view(np.uint32)  # + 0 turns -0 into 0, its equal
-    falling = np.where(bits >> np.uint32(31), bits, ~bits & np.uint32(0x7FFFFFFF))
-    keys = falling.astype(np.uint64) << np.uint64(32) | ids.astype(np.uint64)
-    return np.argsort(keys)
+    return np.argsort(_keys(scores, ids))
+
+
+def _fits_keys(ids: NDArray[np.integer]) -> bool:
+    return not len(ids) or (int(ids.max()) <= int(_LOW_32) and int(ids.min()) >= 0)
+
+
+def _keys(scores: NDArray[np.float32], ids: NDArray[np.integer]) -> NDArray[np.uint64]:
+    """One integer an image that ascends from the best on; see ``kernels.ranking``."""
+    keys = np.empty(len(ids), np.uint64)
+    make_keys(np.ascontiguousarray(scores, np.float32).view(np.uint32), ids, keys)
+    return keys

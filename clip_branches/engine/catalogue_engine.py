@@ -9,9 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clip_branches.engine.answers import AnswerSet, Ids
-from clip_branches.engine.box import Box, check_boxes, members
+from clip_branches.engine.box import Box, check_boxes
 from clip_branches.engine.checks import Codes, check_count
 from clip_branches.engine.index import BoxIndex
+from clip_branches.engine.reading import Reading
+from clip_branches.engine.workers import Workers
 from clip_branches.errors import DamagedFile, InvalidInput
 
 if TYPE_CHECKING:
@@ -36,11 +38,14 @@ class CatalogueEngine:
         )
 
     @classmethod
-    def open(cls, catalogue: Catalogue, quantiser: Any, *, verify: bool = True) -> Self:
-        """Map the index of every segment. Raises DamagedFile when one is damaged or of another segment."""
+    def open(cls, catalogue: Catalogue, quantiser: Any, *, verify: bool = True, workers: Workers | None = None) -> Self:
+        """Map the index of every segment. Raises DamagedFile when one is damaged or of another segment.
+
+        workers: the threads that share the work of a query; None: no others than the caller's.
+        """
         indexes = []
         for segment in catalogue.segments:
-            index = BoxIndex.open(segment.index_path, verify=verify)
+            index = BoxIndex.open(segment.index_path, verify=verify, workers=workers)
             if index.n_rows != segment.rows:
                 raise DamagedFile(
                     f"{segment.index_path} must hold the {segment.rows} rows of its segment. "
@@ -67,19 +72,15 @@ class CatalogueEngine:
         """Codes of at most ``n`` live items drawn at random without replacement, none of them in ``exclude``."""
         excluded = np.asarray(list(exclude), np.uint64)
         total = int(self._starts[-1])
-        drawn = generator.choice(total, min(total, n + len(excluded) + total - self._size), replace=False)
-        parts = []
-        left = n
-        for number, rows in self._by_segment(drawn):
-            live = self._live[number]
-            rows = rows if live is None else rows[live[rows]]
-            rows = rows[np.isin(np.asarray(self.catalogue.segments[number].ids)[rows], excluded, invert=True)]
-            parts.append((number, rows))
-        total_kept = sum(len(rows) for _, rows in parts)
-        if not total_kept:
-            return np.zeros((0, 32), np.uint8)
-        codes = np.vstack([self._indexes[number].codes(rows) for number, rows in parts])
-        return codes if len(codes) <= left else codes[np.sort(generator.choice(len(codes), left, replace=False))]
+        size = min(total, n + len(excluded) + (total - self._size) * n // max(1, self._size))
+        while True:
+            drawn = generator.choice(total, size, replace=False)
+            parts = [(number, self._keep(number, rows, excluded)) for number, rows in self._by_segment(drawn)]
+            if size == total or sum(len(rows) for _, rows in parts) >= n:
+                break
+            size = min(total, 2 * size + 16)  # more of them deleted than there are in the catalogue on average
+        codes = np.vstack([np.zeros((0, 32), np.uint8), *(self._indexes[number].codes(rows) for number, rows in parts)])
+        return codes if len(codes) <= n else codes[np.sort(generator.choice(len(codes), n, replace=False))]
 
     def nearest_all(self, vector: Any) -> AnswerSet:
         """The WHOLE catalogue ranked by dot product with ``vector`` (32,)."""
@@ -92,14 +93,19 @@ class CatalogueEngine:
         weights, bias = self._linear(vector)
         parts = []
         for index, live in zip(self._indexes, self._live, strict=True):
-            dead = 0 if live is None else int((~live).sum())
-            rows, scores = index.nearest(weights, k + dead, bias)
+            wanted = k
+            while True:
+                rows, scores = index.nearest(weights, wanted, bias)
+                if live is None or len(rows) == index.n_rows or int(live[rows].sum()) >= k:
+                    break
+                wanted *= 4  # too many of the nearest are deleted
             parts.append((rows, scores, None))
         return self._gather(parts).page(0, k)
 
-    def search(self, model: Any) -> AnswerSet:
-        """EVERY live item that the fitted model accepts, best first."""
-        return self._gather([index.answer(model) for index in self._indexes])
+    def search(self, model: Any, reading: Reading | None = None) -> AnswerSet:
+        """EVERY live item that the fitted model accepts, best first; ``reading`` is added what was read for it."""
+        indexes = self._indexes if reading is None else [index.noting(reading) for index in self._indexes]
+        return self._gather([index.answer(model) for index in indexes])
 
     def count(self, boxes: Sequence[Box]) -> NDArray[np.int64]:
         """Live items inside each box, exactly: int64 (boxes,)."""
@@ -107,16 +113,19 @@ class CatalogueEngine:
         counts = np.zeros(len(boxes), np.int64)
         for index, live in zip(self._indexes, self._live, strict=True):
             counts += index.count(boxes)
-            if live is not None and len(boxes):
-                counts -= members(boxes, index.codes(np.flatnonzero(~live))).sum(axis=1)
+            if live is not None:
+                counts -= index.count_rows(boxes, np.flatnonzero(~live))
         return counts
 
     def count_within(self, boxes: Sequence[Box], answer: AnswerSet) -> NDArray[np.int64]:
         """How many items of the answer lie inside each box: int64 (boxes,)."""
         boxes = check_boxes(boxes, "CatalogueEngine.count_within")
-        if not boxes or not answer.total:
-            return np.zeros(len(boxes), np.int64)
-        counts: NDArray[np.int64] = members(boxes, self.codes_of(answer.ids)).sum(axis=1, dtype=np.int64)
+        counts = np.zeros(len(boxes), np.int64)
+        if boxes and answer.total:
+            segments, rows = self.catalogue.locate(answer.ids)
+            for number, index in enumerate(self._indexes):
+                own = rows if len(self._indexes) == 1 else rows[segments == number]
+                counts += index.count_rows(boxes, own)
         return counts
 
     def _linear(self, vector: Any) -> tuple[NDArray[np.float32], float]:
@@ -126,6 +135,12 @@ class CatalogueEngine:
             raise InvalidInput(f"The 'vector' of a query must be 32 finite numbers. Got shape {vector.shape} instead.")
         low, step = np.asarray(self.quantiser.low_, np.float32), np.asarray(self.quantiser.step_, np.float32)
         return vector * step, float(vector.astype(np.float64) @ low.astype(np.float64))
+
+    def _keep(self, number: int, rows: NDArray[np.int64], excluded: NDArray[np.uint64]) -> NDArray[np.int64]:
+        """Those of the segment's rows that are live and not excluded."""
+        live = self._live[number]
+        rows = rows if live is None else rows[live[rows]]
+        return rows[np.isin(np.asarray(self.catalogue.segments[number].ids)[rows], excluded, invert=True)]
 
     def _by_segment(self, drawn: NDArray[np.int64]) -> list[tuple[int, NDArray[np.int64]]]:
         numbers = np.searchsorted(self._starts, drawn, side="right") - 1

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from clip_branches.engine.answers import best_first
-from clip_branches.engine.box import Box, check_boxes, pack
+from clip_branches.engine.blocks import Blocks, read_only
+from clip_branches.engine.box import Box, PackedBoxes, check_boxes, pack
+from clip_branches.engine.build import BLOCK_SIZE, arrange, index_order, pack_rows
 from clip_branches.engine.checks import (
-    DIMS,
     Codes,
     Floats,
     Rows,
@@ -22,26 +24,15 @@ from clip_branches.engine.checks import (
     check_rows,
 )
 from clip_branches.engine.file import Parts, read_parts, write_parts
-from clip_branches.engine.kernels import layout, linear, scan
-from clip_branches.engine.kernels.order import median_split_order
+from clip_branches.engine.reading import Reading
+from clip_branches.engine.workers import Workers
 from clip_branches.errors import InvalidInput
 
-BLOCK_SIZE = 1024
+__all__ = ["BLOCK_SIZE", "BoxIndex", "index_order"]
+
 _FULL_SORT = 8  # from n / 8 nearest on, scoring and sorting all rows beats keeping a heap
 _NO_ROWS = np.zeros(0, np.int64)
 _NO_ROWS.setflags(write=False)
-
-
-def index_order(codes: Any, *, block_size: int = BLOCK_SIZE) -> Rows:
-    """The order in which an index stores the rows: a permutation, int64 (n,).
-
-    A recursive median split on the dimension of largest variance, down to blocks, so that a block covers a small
-    cell of code space. Deterministic; ties keep their order. codes: uint8 (n, 32), n >= 1.
-    """
-    codes = check_codes(codes, "index_order")
-    order = np.arange(len(codes), dtype=np.int64)
-    median_split_order(codes, check_count(block_size, "block_size", "index_order"), order)
-    return order
 
 
 class BoxIndex:
@@ -54,12 +45,16 @@ class BoxIndex:
     >>> rows, hits = index.query([Box([3, 7], [10, 0], [90, 40])])       # doctest: +SKIP
     """
 
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self, parts: Parts, workers: Workers | None = None) -> None:
         self._parts = parts
+        self._blocks = Blocks(parts, Workers() if workers is None else workers)
         self._positions: Rows | None = None  # inverse of parts.rows, made when first needed
+        self._reading: Reading | None = None
 
     @classmethod
-    def build(cls, codes: Any, presorted: bool = False, *, block_size: int = BLOCK_SIZE) -> BoxIndex:
+    def build(
+        cls, codes: Any, presorted: bool = False, *, block_size: int = BLOCK_SIZE, workers: Workers | None = None
+    ) -> BoxIndex:
         """Index ``codes``, uint8 (n, 32), n >= 1. Row numbers in answers are rows of ``codes``.
 
         presorted: ``codes`` are already in ``index_order`` (any order is correct, that one is fast); then no
@@ -67,23 +62,22 @@ class BoxIndex:
         """
         codes = check_codes(codes, "BoxIndex.build")
         block_size = check_count(block_size, "block_size", "BoxIndex.build")
-        n = len(codes)
-        order = np.arange(n, dtype=np.int64) if presorted else index_order(codes, block_size=block_size)
-        data = np.empty(n * DIMS, np.uint8)
-        zones = np.empty((2, DIMS, -(-n // block_size)), np.uint8)
-        layout.pack_blocks(codes, order, block_size, data, zones[0], zones[1])
-        for array in (data, zones, order):  # mapped files are read-only too: kernels see one type, compiled once
-            array.setflags(write=False)
-        return cls(Parts(n, block_size, zones[0], zones[1], _NO_ROWS if presorted else order, data))
+        workers = Workers() if workers is None else workers
+        rows, order = (codes, _NO_ROWS) if presorted else arrange(codes, block_size, workers)
+        data, zone_low, zone_high = pack_rows(rows, block_size, workers, in_place=not presorted)
+        for array in (data, zone_low, zone_high, order):
+            read_only(array)
+        parts = Parts(len(codes), block_size, zone_low, zone_high, order, data)
+        return cls(parts, workers)
 
     def save(self, path: Path | str) -> None:
         """Write the index file (see ``clip_branches.engine.file``), wholly or not at all."""
         write_parts(Path(path), self._parts)
 
     @classmethod
-    def open(cls, path: Path | str, *, verify: bool = True) -> BoxIndex:
+    def open(cls, path: Path | str, *, verify: bool = True, workers: Workers | None = None) -> BoxIndex:
         """Map an index file. Raises DamagedFile naming file and reason; ``verify`` reads it once for its checksums."""
-        return cls(read_parts(Path(path), verify=verify))
+        return cls(read_parts(Path(path), verify=verify), workers)
 
     @property
     def n_rows(self) -> int:
@@ -94,13 +88,16 @@ class BoxIndex:
         """Whether rows are stored in the caller's own order."""
         return not self._parts.rows.size
 
+    def noting(self, reading: Reading) -> Self:
+        """The same index, adding to ``reading`` what its queries look at; for the use of one thread."""
+        noting = copy.copy(self)
+        noting._reading = reading
+        return noting
+
     def codes(self, rows: Any = None) -> Codes:
         """Codes of the rows, uint8 (k, 32), in the order asked for; of all rows for None."""
-        parts = self._parts
         wanted = np.arange(self.n_rows) if rows is None else check_rows(rows, self.n_rows, "BoxIndex.codes")
-        out = np.empty((len(wanted), DIMS), np.uint8)
-        layout.gather_rows(parts.codes, parts.n_rows, parts.block_size, self._to_positions(wanted), out)
-        return out
+        return self._blocks.codes(self._to_positions(wanted))
 
     def query(self, boxes: Sequence[Box]) -> tuple[Rows, NDArray[np.int32]]:
         """Every row inside at least one box (closed bounds): rows int64 ascending, and in how many boxes each is."""
@@ -113,50 +110,45 @@ class BoxIndex:
         grouped = [(g, box) for g, boxes in enumerate(branches) for box in boxes if not box.empty]
         if not grouped:
             return _NO_ROWS, np.zeros(0, np.int32)
-        groups = np.array([g for g, _ in grouped], np.int64)
         packed = pack([box for _, box in grouped])
-        parts = self._parts
-        votes = np.empty(parts.block_size, np.uint8 if len(branches) < 256 else np.int32)
-        rows, hits, _ = scan.scan_groups(
-            parts.codes, parts.n_rows, parts.block_size, parts.zone_low, parts.zone_high,
-            0, parts.zone_low.shape[1],
-            packed.starts, packed.features, packed.lows, packed.highs, groups, len(branches), need, votes,
-        )  # fmt: skip
-        return self._ascending(rows, hits)
+        groups = np.array([g for g, _ in grouped], np.int64)
+        return self._ascending(*self._blocks.vote(packed, groups, len(branches), need, self._reading))
 
     def count(self, boxes: Sequence[Box]) -> NDArray[np.int64]:
         """Rows inside each box, exactly: int64 (boxes,)."""
-        boxes = check_boxes(boxes, "BoxIndex.count")
-        filled = [i for i, box in enumerate(boxes) if not box.empty]
-        packed = pack([boxes[i] for i in filled])
-        parts = self._parts
-        inside = np.zeros(len(filled), np.int64)
-        scan.count_boxes(
-            parts.codes, parts.n_rows, parts.block_size, parts.zone_low, parts.zone_high,
-            packed.starts, packed.features, packed.lows, packed.highs, inside,
-        )  # fmt: skip
+        packed, filled = _pack_filled(check_boxes(boxes, "BoxIndex.count"))
         counts = np.zeros(len(boxes), np.int64)
-        counts[filled] = inside
+        if len(filled):
+            counts[filled] = self._blocks.count(packed)
+        return counts
+
+    def count_rows(self, boxes: Sequence[Box], rows: Any) -> NDArray[np.int64]:
+        """How many of the rows (k,), each given once, lie inside each box: int64 (boxes,)."""
+        packed, filled = _pack_filled(check_boxes(boxes, "BoxIndex.count_rows"))
+        positions = np.sort(self._to_positions(check_rows(rows, self.n_rows, "BoxIndex.count_rows")))
+        counts = np.zeros(len(boxes), np.int64)
+        if len(filled) and len(positions):
+            counts[filled] = self._blocks.count_rows(packed, positions)
         return counts
 
     def score(self, rows: Any, weights: ArrayLike, bias: float = 0.0) -> Floats:
         """``bias + sum_d weights[d] * code[d]`` of the rows, float32 (k,), summed in float32 in that order."""
         checked, offset = check_linear(weights, bias, "BoxIndex.score")
-        codes = self.codes(rows)
-        out = np.empty(len(codes), np.float32)
-        linear.score_codes(codes, checked, offset, out)
-        return out
+        positions = self._to_positions(check_rows(rows, self.n_rows, "BoxIndex.score"))
+        if not len(positions) or (positions[1:] >= positions[:-1]).all():
+            return self._blocks.score(positions, checked, offset)
+        order = np.argsort(positions)
+        scores = np.empty(len(positions), np.float32)
+        scores[order] = self._blocks.score(positions[order], checked, offset)
+        return scores
 
     def score_all(self, weights: ArrayLike, bias: float = 0.0) -> Floats:
         """Scores of all rows, float32 (n,), by row."""
-        checked, offset = check_linear(weights, bias, "BoxIndex.score_all")
-        parts = self._parts
-        out = np.empty(parts.n_rows, np.float32)
-        linear.score_all(parts.codes, parts.n_rows, parts.block_size, checked, offset, out)
+        scores = self._blocks.score_all(*check_linear(weights, bias, "BoxIndex.score_all"), self._reading)
         if self.presorted:
-            return out
-        by_row = np.empty_like(out)
-        by_row[parts.rows] = out
+            return scores
+        by_row = np.empty_like(scores)
+        by_row[self._parts.rows] = scores
         return by_row
 
     def above(self, weights: ArrayLike, bias: float, threshold: float) -> tuple[Rows, Floats]:
@@ -164,12 +156,7 @@ class BoxIndex:
         checked, offset = check_linear(weights, bias, "BoxIndex.above")
         if np.isnan(threshold):
             raise InvalidInput("The 'threshold' of BoxIndex.above must be a number. Got nan instead.")
-        parts = self._parts
-        rows, scores, _ = linear.above(
-            parts.codes, parts.n_rows, parts.block_size, self._bounds(checked, offset), checked, offset,
-            np.float32(threshold), 0, parts.zone_low.shape[1],
-        )  # fmt: skip
-        return self._ascending(rows, scores)
+        return self._ascending(*self._blocks.above(checked, offset, np.float32(threshold), self._reading))
 
     def nearest(self, weights: ArrayLike, k: int, bias: float = 0.0) -> tuple[Rows, Floats]:
         """The ``k`` rows of highest score (all n when k > n), best first; ties by row ascending."""
@@ -179,13 +166,8 @@ class BoxIndex:
             scores = self.score_all(checked, float(offset))
             rows = best_first(scores, np.arange(self.n_rows))[:k]
             return rows, scores[rows]
-        parts = self._parts
-        bounds = self._bounds(checked, offset)
-        visit = np.argsort(-bounds, kind="stable")
-        rows, scores, _ = linear.best(
-            parts.codes, parts.n_rows, parts.block_size, bounds, visit, checked, offset, parts.rows, k
-        )
-        order = best_first(scores, rows)
+        rows, scores = self._blocks.best(checked, offset, k, self._parts.rows, self._reading)
+        order = best_first(scores, rows)[:k]
         return rows[order], scores[order]
 
     def search(self, model: Any) -> tuple[Rows, NDArray[Any]]:
@@ -202,12 +184,6 @@ class BoxIndex:
         """Accepted rows ascending, their scores (votes, then linear score, in one float) and votes where it has any."""
         answer: tuple[Rows, Floats, NDArray[np.int32] | None] = model.accept(self)
         return answer
-
-    def _bounds(self, weights: Floats, bias: np.float32) -> Floats:
-        parts = self._parts
-        bounds = np.empty(parts.zone_low.shape[1], np.float32)
-        linear.block_bounds(parts.zone_low, parts.zone_high, weights, bias, bounds)
-        return bounds
 
     def _ascending(self, positions: Rows, values: Any) -> tuple[Rows, Any]:
         """From positions in index order to the caller's rows, ascending."""
@@ -226,3 +202,9 @@ class BoxIndex:
             positions[self._parts.rows] = np.arange(self.n_rows)
             self._positions = positions
         return positions[rows]
+
+
+def _pack_filled(boxes: list[Box]) -> tuple[PackedBoxes, list[int]]:
+    """The boxes that are not empty, and which those are."""
+    filled = [i for i, box in enumerate(boxes) if not box.empty]
+    return pack([boxes[i] for i in filled]), filled

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from clip_branches.engine.answers import AnswerSet
 from clip_branches.engine.box import Box
 from clip_branches.engine.feedback import explanation_boxes, fit_feedback
 from clip_branches.engine.index import BoxIndex
@@ -16,8 +17,11 @@ def warm_up() -> None:
         index = BoxIndex.build(codes, presorted=presorted, block_size=32)
         index.query([Box([0, 1], [10, 10], [200, 200])])
         index.vote([[Box([0], [10], [200])]] * 300, 1)
-        index.count([Box([0], [10], [200])])
+        index.count([Box([0, 1, 2, 3, 4], [10] * 5, [200] * 5)])
+        index.count_rows([Box([0], [10], [200])], [3, 7])
         index.codes([0, 1])
+        index.score([1, 0], np.ones(32, np.float32))
+        AnswerSet.ordered(np.arange(2, dtype=np.uint64), np.ones(2, np.float32))
         index.nearest(np.ones(32, np.float32), 3)
         index.score_all(np.ones(32, np.float32))
         for name in ("linear", "branch", "ensemble"):

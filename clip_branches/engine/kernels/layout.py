@@ -2,31 +2,31 @@
 
 from __future__ import annotations
 
+import numpy as np
 from numba import njit
 
 
 @njit(nogil=True, cache=True)
-def pack_blocks(codes, order, block_size, data, zone_low, zone_high):  # type: ignore[no-untyped-def]
-    """Write ``codes[order]`` to ``data`` block by block, and each block's lowest and highest code a dimension."""
-    n, dims = order.shape[0], codes.shape[1]
-    for block in range(zone_low.shape[1]):
+def pack_blocks(codes, block_size, data, zone_low, zone_high, first_block, last_block):  # type: ignore[no-untyped-def]
+    """Write the rows of ``codes`` to ``data`` block by block, and each block's lowest and highest code a dimension.
+
+    ``data`` may be the memory of ``codes``: a block takes the place of its rows.
+    """
+    n, dims = codes.shape
+    rows = np.empty((block_size, dims), np.uint8)
+    for block in range(first_block, last_block):
         start = block * block_size
         size = min(block_size, n - start)
         base = start * dims
-        first = order[start]
+        rows[:size] = codes[start : start + size]
         for d in range(dims):
-            zone_low[d, block] = codes[first, d]
-            zone_high[d, block] = codes[first, d]
-        for i in range(size):
-            row = order[start + i]
-            for d in range(dims):
-                data[base + d * size + i] = codes[row, d]
-        for d in range(dims):
-            low = zone_low[d, block]
-            high = zone_high[d, block]
-            for i in range(base + d * size, base + (d + 1) * size):
-                low = min(low, data[i])
-                high = max(high, data[i])
+            column = data[base + d * size : base + (d + 1) * size]
+            for i in range(size):
+                column[i] = rows[i, d]
+            low, high = np.uint8(255), np.uint8(0)
+            for i in range(size):
+                low = min(low, column[i])
+                high = max(high, column[i])
             zone_low[d, block] = low
             zone_high[d, block] = high
 

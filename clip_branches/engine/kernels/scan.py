@@ -2,7 +2,8 @@
 
 A group is a set of boxes that votes once (a branch); a plain query makes every box its own group. Zone maps decide box
 by box and block by block: no row inside (skipped), all rows inside (accepted unseen), or look at the features that
-the zone does not settle. Answers come out in row order, with no array over the whole catalogue.
+the zone does not settle. Answers come out in row order, with no array over the whole catalogue. Zones come twice: by
+dimension (dims, blocks) for the decision over many blocks, by block (blocks, dims) for the look at one.
 """
 
 from __future__ import annotations
@@ -10,9 +11,12 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from clip_branches.engine.kernels.masks import mask_of_box, ones, read_through
+
 _CHUNK = 256  # blocks whose zones are tested together
 _MISS, _PART, _WHOLE = 0, 1, 2
 _SPARSE = 8  # hits in a stretch of 64 rows
+_READ_WHOLE = 10  # columns needed of a block from which all are read, in one run
 
 
 @njit(nogil=True, cache=True)
@@ -35,40 +39,8 @@ def _relate(zone_low, zone_high, first, count, starts, features, lows, highs, re
 
 
 @njit(nogil=True, cache=True)
-def _inside(data, base, size, zone_low, zone_high, block, start, stop, features, lows, highs, mask):  # type: ignore[no-untyped-def]
-    """``mask[:size]`` = 1 for rows inside the box of entries ``start:stop``; returns whether there is any.
-
-    Features whose range holds the whole block are not looked at; at least one is not so (the block is met in part).
-    """
-    fresh = True
-    for k in range(start, stop):
-        f, low, high = features[k], lows[k], highs[k]
-        if zone_low[f, block] >= low and zone_high[f, block] <= high:
-            continue
-        column = data[base + f * size : base + (f + 1) * size]
-        # One comparison for both borders (codes below ``low`` wrap round to above the span), and every step is cut
-        # back to a byte: else numba widens to 64 bits and a vector instruction does an eighth of the rows.
-        span = np.uint8(high - low)
-        found = np.uint8(0)
-        if fresh:
-            for r in range(size):
-                m = np.uint8(np.uint8(column[r] - low) <= span)
-                mask[r] = m
-                found = np.uint8(found | m)
-            fresh = False
-        else:
-            for r in range(size):
-                m = np.uint8(mask[r] & np.uint8(np.uint8(column[r] - low) <= span))
-                mask[r] = m
-                found = np.uint8(found | m)
-        if found == 0:
-            return False
-    return True
-
-
-@njit(nogil=True, cache=True)
 def _vote(relation, b, groups, n_groups, need, states):  # type: ignore[no-untyped-def]
-    """State of each group in a block (its best box), groups wholly in; False when too few groups can vote at all."""
+    """State of each group in a block (its best box); whether enough groups can vote at all; groups wholly in."""
     states[:] = _MISS
     for box in range(groups.shape[0]):
         if relation[box, b] > states[groups[box]]:
@@ -81,26 +53,39 @@ def _vote(relation, b, groups, n_groups, need, states):  # type: ignore[no-untyp
 
 
 @njit(nogil=True, cache=True)
+def _columns(relation, b, starts, features, seen):  # type: ignore[no-untyped-def]
+    """How many columns the boxes that a block meets in part constrain."""
+    seen[:] = 0
+    for box in range(starts.shape[0] - 1):
+        if relation[box, b] == _PART:
+            for k in range(starts[box], starts[box + 1]):
+                seen[features[k]] = 1
+    return ones(seen)
+
+
+@njit(nogil=True, cache=True)
 def scan_groups(  # type: ignore[no-untyped-def]
-    data, n, block_size, zone_low, zone_high, first_block, last_block,
+    data, words, n, block_size, zone_low, zone_high, block_low, block_high, first_block, last_block,
     starts, features, lows, highs, groups, n_groups, need, votes,
 ):  # fmt: skip
     """Rows of blocks ``first_block:last_block`` that at least ``need`` >= 1 groups hold, ascending, and their votes.
 
     Box ``i`` holds entries ``starts[i]:starts[i + 1]`` of (features, lows, highs) and belongs to ``groups[i]``
-    (ascending); no box may be empty (low > high). ``votes`` is scratch of ``block_size`` integers wide enough for
-    ``n_groups``. Also returns how many blocks were looked at.
+    (ascending); no box may be empty (low > high). ``words`` is ``data`` as 8-byte words; ``votes`` is scratch of
+    ``block_size`` integers wide enough for ``n_groups``. Also returns blocks looked at and bytes read of them.
     """
     n_boxes = groups.shape[0]
     dims = zone_low.shape[0]
     relation = np.empty((n_boxes, _CHUNK), np.uint8)
     states = np.empty(n_groups, np.uint8)
+    seen = np.empty(dims, np.uint8)
+    used = np.empty(dims, np.int64)
     mask = np.empty(block_size, np.uint8)
     union = np.empty(block_size, np.uint8)
     rows = np.empty(max(block_size, 1024), np.int64)
     counts = np.empty(max(block_size, 1024), np.int32)
-    filled = 0
-    looked = 0
+    filled, looked, read = 0, 0, 0
+    unused = np.uint64(0)
     votes[0] = need
     least = votes[0]  # of the type of the votes, so that they are compared without widening
     for chunk in range(first_block, last_block, _CHUNK):
@@ -115,6 +100,11 @@ def scan_groups(  # type: ignore[no-untyped-def]
             size = min(block_size, n - start)
             base = start * dims
             looked += 1
+            columns = _columns(relation, b, starts, features, seen)
+            at_once = columns >= _READ_WHOLE
+            if at_once:
+                unused += read_through(words[base // 8 : (base + size * dims) // 8])
+                read += size * dims
             votes[:size] = whole
             touched = whole >= need
             box = 0
@@ -127,20 +117,24 @@ def scan_groups(  # type: ignore[no-untyped-def]
                 merged = False  # several boxes of one group are united first: a branch votes once
                 alone = box + 1 == n_boxes or groups[box + 1] != group
                 while box < n_boxes and groups[box] == group:
-                    if relation[box, b] == _PART and _inside(
-                        data, base, size, zone_low, zone_high, block,
-                        starts[box], starts[box + 1], features, lows, highs, mask,
-                    ):  # fmt: skip
-                        touched = True
-                        if alone:
-                            for r in range(size):
-                                votes[r] += mask[r]
-                        elif merged:
-                            for r in range(size):
-                                union[r] = np.uint8(union[r] | mask[r])
-                        else:
-                            union[:size] = mask[:size]
-                            merged = True
+                    if relation[box, b] == _PART:
+                        found, taken = mask_of_box(
+                            data, base, size, block_low[block], block_high[block],
+                            starts[box], starts[box + 1], features, lows, highs, mask, used,
+                        )  # fmt: skip
+                        if not at_once:
+                            read += taken * size
+                        if found:
+                            touched = True
+                            if alone:
+                                for r in range(size):
+                                    votes[r] += mask[r]
+                            elif merged:
+                                for r in range(size):
+                                    union[r] = np.uint8(union[r] | mask[r])
+                            else:
+                                union[:size] = mask[:size]
+                                merged = True
                     box += 1
                 if merged:
                     for r in range(size):
@@ -155,7 +149,7 @@ def scan_groups(  # type: ignore[no-untyped-def]
                 wider_counts[:filled] = counts[:filled]
                 counts = wider_counts
             filled = _emit(votes, size, least, start, rows, counts, filled)
-    return rows[:filled], counts[:filled], looked
+    return rows[:filled], counts[:filled], looked, read, unused
 
 
 @njit(nogil=True, cache=True)
@@ -181,33 +175,6 @@ def _emit(votes, size, least, start, rows, counts, filled):  # type: ignore[no-u
                 counts[filled] = votes[r]
                 filled += votes[r] >= least
     return filled
-
-
-@njit(nogil=True, cache=True)
-def count_boxes(data, n, block_size, zone_low, zone_high, starts, features, lows, highs, counts):  # type: ignore[no-untyped-def]
-    """Add to ``counts[box]`` the number of rows inside each box; no box may be empty (low > high)."""
-    n_boxes = starts.shape[0] - 1
-    dims = zone_low.shape[0]
-    n_blocks = zone_low.shape[1]
-    relation = np.empty((n_boxes, _CHUNK), np.uint8)
-    mask = np.empty(block_size, np.uint8)
-    for chunk in range(0, n_blocks, _CHUNK):
-        count = min(_CHUNK, n_blocks - chunk)
-        _relate(zone_low, zone_high, chunk, count, starts, features, lows, highs, relation)
-        for b in range(count):
-            start = (chunk + b) * block_size
-            size = min(block_size, n - start)
-            for box in range(n_boxes):
-                if relation[box, b] == _WHOLE:
-                    counts[box] += size
-                elif relation[box, b] == _PART and _inside(
-                    data, start * dims, size, zone_low, zone_high, chunk + b,
-                    starts[box], starts[box + 1], features, lows, highs, mask,
-                ):  # fmt: skip
-                    inside = np.uint32(0)
-                    for r in range(size):
-                        inside = np.uint32(inside + mask[r])
-                    counts[box] += inside
 
 
 @njit(nogil=True, cache=True)
