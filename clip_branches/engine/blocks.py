@@ -65,8 +65,8 @@ class Blocks:
         def counted(blocks: tuple[int, int]) -> NDArray[np.int64]:
             inside = np.zeros(n_boxes, np.int64)
             count.count_boxes(
-                parts.codes, parts.n_rows, parts.block_size, parts.zone_low, parts.zone_high, self._low, self._high,
-                *blocks, packed.starts, packed.features, packed.lows, packed.highs, inside,
+                parts.codes, self._words, parts.n_rows, parts.block_size, parts.zone_low, parts.zone_high,
+                self._low, self._high, *blocks, packed.starts, packed.features, packed.lows, packed.highs, inside,
             )  # fmt: skip
             return inside
 

@@ -12,7 +12,7 @@ from clip_branches.engine.kernels import layout
 from clip_branches.engine.kernels.order import middle_of, split_first, split_node
 from clip_branches.engine.workers import Workers
 
-BLOCK_SIZE = 1024
+BLOCK_SIZE = 512
 _LEAST_BLOCKS = 64  # blocks that a thread packs at once
 
 

@@ -92,15 +92,22 @@ class CatalogueEngine:
         k = check_count(k, "k", "CatalogueEngine.nearest")
         weights, bias = self._linear(vector)
         parts = []
-        for index, live in zip(self._indexes, self._live, strict=True):
+        deleted = np.asarray(self.catalogue.deleted, np.uint64)
+        for index, segment in zip(self._indexes, self.catalogue.segments, strict=True):
             wanted = k
             while True:
-                rows, scores = index.nearest(weights, wanted, bias)
-                if live is None or len(rows) == index.n_rows or int(live[rows].sum()) >= k:
+                # Ties go by id, as in every answer, also where the k-th score is cut.
+                found, scores = index.nearest(weights, wanted, bias, labels=np.asarray(segment.ids).view(np.int64))
+                ids = found.view(np.uint64)
+                live = np.isin(ids, deleted, invert=True)
+                if len(ids) == index.n_rows or int(live.sum()) >= k:
                     break
                 wanted *= 4  # too many of the nearest are deleted
-            parts.append((rows, scores, None))
-        return self._gather(parts).page(0, k)
+            parts.append(AnswerSet(ids[live], scores[live]))
+        if not parts:
+            return AnswerSet(np.zeros(0, np.uint64), np.zeros(0, np.float32))
+        joined = AnswerSet.ordered(np.concatenate([p.ids for p in parts]), np.concatenate([p.scores for p in parts]))
+        return joined.page(0, k)
 
     def search(self, model: Any, reading: Reading | None = None) -> AnswerSet:
         """EVERY live item that the fitted model accepts, best first; ``reading`` is added what was read for it."""

@@ -158,15 +158,24 @@ class BoxIndex:
             raise InvalidInput("The 'threshold' of BoxIndex.above must be a number. Got nan instead.")
         return self._ascending(*self._blocks.above(checked, offset, np.float32(threshold), self._reading))
 
-    def nearest(self, weights: ArrayLike, k: int, bias: float = 0.0) -> tuple[Rows, Floats]:
-        """The ``k`` rows of highest score (all n when k > n), best first; ties by row ascending."""
+    def nearest(
+        self, weights: ArrayLike, k: int, bias: float = 0.0, *, labels: Rows | None = None
+    ) -> tuple[Rows, Floats]:
+        """The ``k`` rows of highest score (all n when k > n), best first; ties by row ascending.
+
+        labels: int64 (n,), distinct; what to call the rows, in ties and in the answer.
+        """
         checked, offset = check_linear(weights, bias, "BoxIndex.nearest")
         k = min(check_count(k, "k", "BoxIndex.nearest"), self.n_rows)
         if k * _FULL_SORT > self.n_rows:
             scores = self.score_all(checked, float(offset))
-            rows = best_first(scores, np.arange(self.n_rows))[:k]
-            return rows, scores[rows]
-        rows, scores = self._blocks.best(checked, offset, k, self._parts.rows, self._reading)
+            names = np.arange(self.n_rows) if labels is None else labels
+            order = best_first(scores, names)[:k]
+            return names[order], scores[order]
+        stored = self._parts.rows
+        if labels is not None:
+            stored = labels if self.presorted else read_only(labels[stored])
+        rows, scores = self._blocks.best(checked, offset, k, stored, self._reading)
         order = best_first(scores, rows)[:k]
         return rows[order], scores[order]
 

@@ -98,3 +98,16 @@ def test_a_query_says_what_it_read_and_a_small_box_reads_little() -> None:
     reading = Reading()
     index.noting(reading).above(np.ones(32), 0.0, 1e9)
     assert (reading.blocks, reading.bytes) == (0, 0)
+
+
+def test_names_for_rows_decide_ties_and_are_what_is_answered() -> None:
+    codes = np.repeat(clumps(40)[0], 50, axis=0)
+    labels = np.random.default_rng(3).permutation(len(codes)) + 7
+    weights = np.random.default_rng(0).normal(size=32)
+    scores = naive.linear_scores(codes, weights, 0.0)
+    ref = sorted(zip((-scores).tolist(), labels.tolist(), strict=True))
+    for presorted in (False, True):
+        index = BoxIndex.build(codes, presorted, block_size=64)
+        for k in (1, 30, 60, 1_999):
+            names, found = index.nearest(weights, k, labels=labels)
+            assert list(zip((-found).tolist(), names.tolist(), strict=True)) == ref[:k]

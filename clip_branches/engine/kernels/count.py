@@ -5,40 +5,65 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from clip_branches.engine.kernels.masks import mask_of_box, ones
-from clip_branches.engine.kernels.scan import _CHUNK, _PART, _WHOLE, _relate
+from clip_branches.engine.kernels.masks import mask_of_box, ones, read_through
+from clip_branches.engine.kernels.scan import CHUNK, READ_WHOLE, WHOLE, columns_of, met_in_part, relate
 
 _FEW = 48  # rows of a block that are tested one by one rather than all of the block at once
 
 
 @njit(nogil=True, cache=True)
 def count_boxes(  # type: ignore[no-untyped-def]
-    data, n, block_size, zone_low, zone_high, block_low, block_high, first_block, last_block,
+    data, words, n, block_size, zone_low, zone_high, block_low, block_high, first_block, last_block,
     starts, features, lows, highs, counts,
 ):  # fmt: skip
     """Add to ``counts[box]`` the rows of blocks ``first_block:last_block`` inside each box; no box may be empty."""
     n_boxes = starts.shape[0] - 1
     dims = zone_low.shape[0]
-    relation = np.empty((n_boxes, _CHUNK), np.uint8)
-    mask = np.empty(block_size, np.uint8)
-    used = np.empty(dims, np.int64)
-    for chunk in range(first_block, last_block, _CHUNK):
-        count = min(_CHUNK, last_block - chunk)
-        _relate(zone_low, zone_high, chunk, count, starts, features, lows, highs, relation)
+    relation = np.empty((CHUNK, n_boxes), np.uint8)
+    parts = np.empty(n_boxes + 1, np.int64)
+    seen = np.empty(dims, np.uint8)
+    mask_words = np.empty((block_size + 7) // 8, np.uint64)
+    mask = mask_words.view(np.uint8)
+    used = np.empty(dims + 1, np.int64)
+    unused = np.uint64(0)
+    for chunk in range(first_block, last_block, CHUNK):
+        count = min(CHUNK, last_block - chunk)
+        relate(zone_low, zone_high, chunk, count, starts, features, lows, highs, relation)
         for b in range(count):
             block = chunk + b
             start = block * block_size
             size = min(block_size, n - start)
+            base = start * dims
             for box in range(n_boxes):
-                if relation[box, b] == _WHOLE:
-                    counts[box] += size
-                elif relation[box, b] == _PART:
-                    found, _ = mask_of_box(
-                        data, start * dims, size, block_low[block], block_high[block],
-                        starts[box], starts[box + 1], features, lows, highs, mask, used,
-                    )  # fmt: skip
-                    if found:
-                        counts[box] += ones(mask[:size])
+                counts[box] += size * np.int64(relation[b, box] == WHOLE)
+            met = met_in_part(relation, b, parts)
+            if columns_of(parts, met, starts, features, seen) >= READ_WHOLE:
+                unused += read_through(words[base // 8 : (base + size * dims) // 8])
+            for i in range(met):
+                box = parts[i]
+                found, _ = mask_of_box(
+                    data, base, size, block_low, block_high, block,
+                    starts[box], starts[box + 1], features, lows, highs, mask, used,
+                )  # fmt: skip
+                if found:
+                    counts[box] += ones(mask, mask_words, size)
+    return unused
+
+
+@njit(nogil=True, cache=True)
+def _count_few(data, base, start, size, rows, at, until, first, last, features, lows, highs):  # type: ignore[no-untyped-def]
+    """How many of ``rows[at:until]`` lie inside the box of entries ``first:last``."""
+    total = 0
+    for i in range(at, until):
+        place = base + rows[i] - start
+        inside = 1
+        for k in range(first, last):
+            value = data[place + np.int64(features[k]) * size]
+            if value < lows[k] or value > highs[k]:
+                inside = 0
+                break
+        total += inside
+    return total
 
 
 @njit(nogil=True, cache=True)
@@ -49,17 +74,18 @@ def count_rows(  # type: ignore[no-untyped-def]
     """Add to ``counts[box]`` how many of ``rows`` (ascending, all in those blocks) lie inside each box."""
     n_boxes = starts.shape[0] - 1
     dims = zone_low.shape[0]
-    relation = np.empty((n_boxes, _CHUNK), np.uint8)
+    relation = np.empty((CHUNK, n_boxes), np.uint8)
+    parts = np.empty(n_boxes + 1, np.int64)
     mask = np.empty(block_size, np.uint8)
-    used = np.empty(dims, np.int64)
+    used = np.empty(dims + 1, np.int64)
     at = 0
-    for chunk in range(first_block, last_block, _CHUNK):
-        count = min(_CHUNK, last_block - chunk)
+    for chunk in range(first_block, last_block, CHUNK):
+        count = min(CHUNK, last_block - chunk)
         if at == rows.shape[0]:
             return
         if rows[at] >= (chunk + count) * block_size:
             continue
-        _relate(zone_low, zone_high, chunk, count, starts, features, lows, highs, relation)
+        relate(zone_low, zone_high, chunk, count, starts, features, lows, highs, relation)
         for b in range(count):
             block = chunk + b
             start = block * block_size
@@ -71,24 +97,20 @@ def count_rows(  # type: ignore[no-untyped-def]
             if until == at:
                 continue
             for box in range(n_boxes):
-                if relation[box, b] == _WHOLE:
-                    counts[box] += until - at
-                elif relation[box, b] == _PART and until - at < _FEW:
-                    for i in range(at, until):
-                        place = base + rows[i] - start
-                        inside = 1
-                        for k in range(starts[box], starts[box + 1]):
-                            value = data[place + np.int64(features[k]) * size]
-                            if value < lows[k] or value > highs[k]:
-                                inside = 0
-                                break
-                        counts[box] += inside
-                elif relation[box, b] == _PART:
-                    found, _ = mask_of_box(
-                        data, base, size, block_low[block], block_high[block],
-                        starts[box], starts[box + 1], features, lows, highs, mask, used,
+                counts[box] += (until - at) * np.int64(relation[b, box] == WHOLE)
+            met = met_in_part(relation, b, parts)
+            for i in range(met):
+                box = parts[i]
+                first, last = starts[box], starts[box + 1]
+                if until - at < _FEW:
+                    counts[box] += _count_few(
+                        data, base, start, size, rows, at, until, first, last, features, lows, highs
                     )  # fmt: skip
-                    if found:
-                        for i in range(at, until):
-                            counts[box] += mask[rows[i] - start]
+                    continue
+                found, _ = mask_of_box(
+                    data, base, size, block_low, block_high, block, first, last, features, lows, highs, mask, used
+                )  # fmt: skip
+                if found:
+                    for j in range(at, until):
+                        counts[box] += mask[rows[j] - start]
             at = until

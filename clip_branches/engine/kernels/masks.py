@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-_COUNTED = 128  # rows whose 0s and 1s are summed in a byte
+_EVEN = np.uint64(0x00FF_00FF_00FF_00FF)
+_FOLD = np.uint64(0x0001_0001_0001_0001)
 
 
 @njit(nogil=True, cache=True)
@@ -21,112 +22,77 @@ def read_through(words):  # type: ignore[no-untyped-def]
     return total
 
 
-# One comparison for both borders (codes below ``low`` wrap round to above the span), and every step is cut back to a
-# byte: else numba widens to 64 bits and a vector instruction does an eighth of the rows. Several features in one loop
-# save the traffic on ``mask``.
-@njit(nogil=True, cache=True)
-def _one(c0, l0, s0, mask):  # type: ignore[no-untyped-def]
+@njit(nogil=True, cache=True, inline="always")
+def _unsettled(block_low, block_high, block, start, stop, features, lows, highs, used):  # type: ignore[no-untyped-def]
+    """Entries of a box whose range does not hold the whole block into ``used``, the last repeated to four; how many."""
+    count = np.int64(0)
+    for k in range(start, stop):  # without a branch: which are settled cannot be guessed
+        f = features[k]
+        used[count] = k
+        count += np.int64(block_low[block, f] < lows[k]) | np.int64(block_high[block, f] > highs[k])
+    last = used[count - 1]
+    for i in range(count, 4):
+        used[i] = last
+    return count
+
+
+# In the loops below one comparison does for both borders (codes below ``low`` wrap round to above the span), and every
+# step is cut back to a byte: else numba widens to 64 bits and a vector instruction does an eighth of the rows. Several
+# features in one loop save the traffic on ``mask``. Columns are offsets, unsigned so that none can mean "from the
+# end": a view of a column would cost more than its half a thousand comparisons, as views count references atomically.
+@njit(nogil=True, cache=True, inline="always")
+def mask_of_box(  # type: ignore[no-untyped-def]
+    data, base, size, block_low, block_high, block, start, stop, features, lows, highs, mask, used,
+):  # fmt: skip
+    """``mask[:size]`` = 1 for rows inside the box of entries ``start:stop``; (whether there is any, columns read).
+
+    Features whose range holds the whole block are not looked at; at least one is not so. ``block_low``, ``block_high``
+    (blocks, dims): zones; ``used`` is scratch of dims + 1 integers.
+    """
+    count = _unsettled(block_low, block_high, block, start, stop, features, lows, highs, used)
+    n = np.uint64(size)
     found = np.uint8(0)
-    for r in range(mask.shape[0]):
-        m = np.uint8(np.uint8(c0[r] - l0) <= s0)
-        mask[r] = m
-        found = np.uint8(found | m)
-    return found
-
-
-@njit(nogil=True, cache=True)
-def _two(c0, l0, s0, c1, l1, s1, mask):  # type: ignore[no-untyped-def]
-    found = np.uint8(0)
-    for r in range(mask.shape[0]):
-        m = np.uint8((np.uint8(c0[r] - l0) <= s0) & (np.uint8(c1[r] - l1) <= s1))
-        mask[r] = m
-        found = np.uint8(found | m)
-    return found
-
-
-@njit(nogil=True, cache=True)
-def _four(c0, l0, s0, c1, l1, s1, c2, l2, s2, c3, l3, s3, mask):  # type: ignore[no-untyped-def]
-    found = np.uint8(0)
-    for r in range(mask.shape[0]):
+    k0, k1, k2, k3 = used[0], used[1], used[2], used[3]
+    o0, o1 = np.uint64(base + np.int64(features[k0]) * size), np.uint64(base + np.int64(features[k1]) * size)
+    o2, o3 = np.uint64(base + np.int64(features[k2]) * size), np.uint64(base + np.int64(features[k3]) * size)
+    l0, l1, l2, l3 = lows[k0], lows[k1], lows[k2], lows[k3]
+    s0, s1 = np.uint8(highs[k0] - l0), np.uint8(highs[k1] - l1)
+    s2, s3 = np.uint8(highs[k2] - l2), np.uint8(highs[k3] - l3)
+    for r in range(n):
         m = np.uint8(
-            (np.uint8(c0[r] - l0) <= s0)
-            & (np.uint8(c1[r] - l1) <= s1)
-            & (np.uint8(c2[r] - l2) <= s2)
-            & (np.uint8(c3[r] - l3) <= s3)
+            (np.uint8(data[o0 + r] - l0) <= s0)
+            & (np.uint8(data[o1 + r] - l1) <= s1)
+            & (np.uint8(data[o2 + r] - l2) <= s2)
+            & (np.uint8(data[o3 + r] - l3) <= s3)
         )
         mask[r] = m
         found = np.uint8(found | m)
-    return found
-
-
-@njit(nogil=True, cache=True)
-def _and_two(c0, l0, s0, c1, l1, s1, mask):  # type: ignore[no-untyped-def]
-    found = np.uint8(0)
-    for r in range(mask.shape[0]):
-        m = np.uint8(mask[r] & np.uint8((np.uint8(c0[r] - l0) <= s0) & (np.uint8(c1[r] - l1) <= s1)))
-        mask[r] = m
-        found = np.uint8(found | m)
-    return found
-
-
-@njit(nogil=True, cache=True)
-def mask_of_box(data, base, size, low_of, high_of, start, stop, features, lows, highs, mask, used):  # type: ignore[no-untyped-def]
-    """``mask[:size]`` = 1 for rows inside the box of entries ``start:stop``; (whether there is any, columns read).
-
-    ``low_of``, ``high_of`` (dims,): the zone of the block. Features whose range holds the whole block are not looked
-    at; at least one is not so. ``used`` is scratch of at least dims integers.
-    """
-    count = 0
-    for k in range(start, stop):
-        f = features[k]
-        if low_of[f] < lows[k] or high_of[f] > highs[k]:
-            used[count] = k
-            count += 1
-    part = mask[:size]
-    k = used[0]
-    f = np.int64(features[k])
-    c0, l0 = data[base + f * size : base + (f + 1) * size], lows[k]
-    s0 = np.uint8(highs[k] - l0)
-    if count == 1:
-        return _one(c0, l0, s0, part) != 0, 1
-    k = used[1]
-    f = np.int64(features[k])
-    c1, l1 = data[base + f * size : base + (f + 1) * size], lows[k]
-    s1 = np.uint8(highs[k] - l1)
-    if count == 2:
-        return _two(c0, l0, s0, c1, l1, s1, part) != 0, 2
-    k = used[2]
-    f = np.int64(features[k])
-    c2, l2 = data[base + f * size : base + (f + 1) * size], lows[k]
-    s2 = np.uint8(highs[k] - l2)
-    k = used[min(3, count - 1)]
-    f = np.int64(features[k])
-    c3, l3 = data[base + f * size : base + (f + 1) * size], lows[k]
-    s3 = np.uint8(highs[k] - l3)
-    if _four(c0, l0, s0, c1, l1, s1, c2, l2, s2, c3, l3, s3, part) == 0:
-        return False, min(4, count)
     for i in range(4, count, 2):
-        k = used[i]
-        f = np.int64(features[k])
-        c0, l0 = data[base + f * size : base + (f + 1) * size], lows[k]
-        s0 = np.uint8(highs[k] - l0)
-        k = used[min(i + 1, count - 1)]
-        f = np.int64(features[k])
-        c1, l1 = data[base + f * size : base + (f + 1) * size], lows[k]
-        s1 = np.uint8(highs[k] - l1)
-        if _and_two(c0, l0, s0, c1, l1, s1, part) == 0:
-            return False, min(i + 2, count)
-    return True, count
+        if found == 0:
+            return False, i
+        k0, k1 = used[i], used[min(i + 1, count - 1)]
+        o0, o1 = np.uint64(base + np.int64(features[k0]) * size), np.uint64(base + np.int64(features[k1]) * size)
+        l0, l1 = lows[k0], lows[k1]
+        s0, s1 = np.uint8(highs[k0] - l0), np.uint8(highs[k1] - l1)
+        found = np.uint8(0)
+        for r in range(n):
+            m = np.uint8((np.uint8(data[o0 + r] - l0) <= s0) & (np.uint8(data[o1 + r] - l1) <= s1))
+            m = np.uint8(mask[r] & m)
+            mask[r] = m
+            found = np.uint8(found | m)
+    return found != 0, count
 
 
 @njit(nogil=True, cache=True)
-def ones(mask):  # type: ignore[no-untyped-def]
-    """Sum of bytes that are 0 or 1."""
+def ones(mask, words, size):  # type: ignore[no-untyped-def]
+    """Sum of the first ``size`` bytes of ``mask``, each 0 or 1; ``words`` is the same memory, eight a word."""
     total = np.int64(0)
-    for left in range(0, mask.shape[0], _COUNTED):
-        part = mask[left : min(left + _COUNTED, mask.shape[0])]
-        inside = np.uint8(0)
-        for r in range(part.shape[0]):
-            inside = np.uint8(inside + part[r])
-        total += inside
+    for left in range(0, size // 8, 255):  # words are added without a carry from byte to byte
+        lanes = np.uint64(0)
+        for i in range(np.uint64(left), np.uint64(min(left + 255, size // 8))):
+            lanes += words[i]
+        lanes = (lanes & _EVEN) + ((lanes >> np.uint64(8)) & _EVEN)
+        total += np.int64((lanes * _FOLD) >> np.uint64(48))
+    for r in range(size // 8 * 8, size):
+        total += mask[r]
     return total

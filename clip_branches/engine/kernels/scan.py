@@ -11,19 +11,19 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from clip_branches.engine.kernels.masks import mask_of_box, ones, read_through
+from clip_branches.engine.kernels.masks import mask_of_box, read_through
 
-_CHUNK = 256  # blocks whose zones are tested together
-_MISS, _PART, _WHOLE = 0, 1, 2
+CHUNK = 256  # blocks whose zones are tested together
+MISS, PART, WHOLE = 0, 1, 2
 _SPARSE = 8  # hits in a stretch of 64 rows
-_READ_WHOLE = 10  # columns needed of a block from which all are read, in one run
+READ_WHOLE = 10  # columns needed of a block from which all are read, in one run
 
 
 @njit(nogil=True, cache=True)
-def _relate(zone_low, zone_high, first, count, starts, features, lows, highs, relation):  # type: ignore[no-untyped-def]
-    """``relation[box, b]``: does block ``first + b`` miss the box, meet it in part, or lie wholly inside it."""
-    miss = np.empty(_CHUNK, np.uint8)
-    part = np.empty(_CHUNK, np.uint8)
+def relate(zone_low, zone_high, first, count, starts, features, lows, highs, relation):  # type: ignore[no-untyped-def]
+    """``relation[b, box]``: does block ``first + b`` miss the box, meet it in part, or lie wholly inside it."""
+    miss = np.empty(CHUNK, np.uint8)
+    part = np.empty(CHUNK, np.uint8)
     for box in range(starts.shape[0] - 1):
         miss[:count] = 0
         part[:count] = 0
@@ -35,32 +35,44 @@ def _relate(zone_low, zone_high, first, count, starts, features, lows, highs, re
                 miss[b] = np.uint8(miss[b] | np.uint8(zh[b] < low) | np.uint8(zl[b] > high))
                 part[b] = np.uint8(part[b] | np.uint8(zl[b] < low) | np.uint8(zh[b] > high))
         for b in range(count):
-            relation[box, b] = _MISS if miss[b] else (_PART if part[b] else _WHOLE)
+            relation[b, box] = (1 - miss[b]) * (WHOLE - part[b])
 
 
 @njit(nogil=True, cache=True)
-def _vote(relation, b, groups, n_groups, need, states):  # type: ignore[no-untyped-def]
-    """State of each group in a block (its best box); whether enough groups can vote at all; groups wholly in."""
-    states[:] = _MISS
-    for box in range(groups.shape[0]):
-        if relation[box, b] > states[groups[box]]:
-            states[groups[box]] = relation[box, b]
-    reachable, whole = 0, 0
-    for g in range(n_groups):
-        reachable += states[g] != _MISS
-        whole += states[g] == _WHOLE
-    return reachable >= need, whole
+def met_in_part(relation, b, parts):  # type: ignore[no-untyped-def]
+    """The boxes that block ``b`` meets in part, ascending, into ``parts``; how many."""
+    count = np.int64(0)
+    for box in range(relation.shape[1]):  # without a branch: which they are cannot be guessed
+        parts[count] = box
+        count += np.int64(relation[b, box] == PART)
+    return count
 
 
 @njit(nogil=True, cache=True)
-def _columns(relation, b, starts, features, seen):  # type: ignore[no-untyped-def]
-    """How many columns the boxes that a block meets in part constrain."""
+def columns_of(parts, count, starts, features, seen):  # type: ignore[no-untyped-def]
+    """How many columns the boxes ``parts[:count]`` constrain; no more are counted once all are to be read anyway."""
+    if count >= READ_WHOLE:
+        return READ_WHOLE
     seen[:] = 0
-    for box in range(starts.shape[0] - 1):
-        if relation[box, b] == _PART:
-            for k in range(starts[box], starts[box + 1]):
-                seen[features[k]] = 1
-    return ones(seen)
+    columns = 0
+    for i in range(count):
+        for k in range(starts[parts[i]], starts[parts[i] + 1]):
+            columns += 1 - seen[features[k]]
+            seen[features[k]] = 1
+    return columns
+
+
+@njit(nogil=True, cache=True)
+def _vote(relation, b, groups, states, need):  # type: ignore[no-untyped-def]
+    """State of each group in a block (its best box); whether enough groups can vote at all; groups wholly in."""
+    states[:] = MISS
+    for box in range(groups.shape[0]):
+        states[groups[box]] = max(states[groups[box]], relation[b, box])
+    reachable, whole = np.int64(0), np.int64(0)
+    for g in range(states.shape[0]):
+        reachable += np.int64(states[g] != MISS)
+        whole += np.int64(states[g] == WHOLE)
+    return reachable >= need, whole
 
 
 @njit(nogil=True, cache=True)
@@ -76,10 +88,11 @@ def scan_groups(  # type: ignore[no-untyped-def]
     """
     n_boxes = groups.shape[0]
     dims = zone_low.shape[0]
-    relation = np.empty((n_boxes, _CHUNK), np.uint8)
+    relation = np.empty((CHUNK, n_boxes), np.uint8)
     states = np.empty(n_groups, np.uint8)
+    parts = np.empty(n_boxes + 1, np.int64)
     seen = np.empty(dims, np.uint8)
-    used = np.empty(dims, np.int64)
+    used = np.empty(dims + 1, np.int64)
     mask = np.empty(block_size, np.uint8)
     union = np.empty(block_size, np.uint8)
     rows = np.empty(max(block_size, 1024), np.int64)
@@ -88,11 +101,11 @@ def scan_groups(  # type: ignore[no-untyped-def]
     unused = np.uint64(0)
     votes[0] = need
     least = votes[0]  # of the type of the votes, so that they are compared without widening
-    for chunk in range(first_block, last_block, _CHUNK):
-        count = min(_CHUNK, last_block - chunk)
-        _relate(zone_low, zone_high, chunk, count, starts, features, lows, highs, relation)
+    for chunk in range(first_block, last_block, CHUNK):
+        count = min(CHUNK, last_block - chunk)
+        relate(zone_low, zone_high, chunk, count, starts, features, lows, highs, relation)
         for b in range(count):
-            possible, whole = _vote(relation, b, groups, n_groups, need, states)
+            possible, whole = _vote(relation, b, groups, states, need)
             if not possible:
                 continue
             block = chunk + b
@@ -100,45 +113,47 @@ def scan_groups(  # type: ignore[no-untyped-def]
             size = min(block_size, n - start)
             base = start * dims
             looked += 1
-            columns = _columns(relation, b, starts, features, seen)
-            at_once = columns >= _READ_WHOLE
+            met = met_in_part(relation, b, parts)
+            at_once = columns_of(parts, met, starts, features, seen) >= READ_WHOLE
             if at_once:
                 unused += read_through(words[base // 8 : (base + size * dims) // 8])
-                read += size * dims
+            columns = 0
             votes[:size] = whole
             touched = whole >= need
-            box = 0
-            while box < n_boxes:
-                group = groups[box]
-                if states[group] != _PART:
-                    while box < n_boxes and groups[box] == group:
-                        box += 1
+            i = 0
+            while i < met:
+                group = groups[parts[i]]
+                until = i + 1
+                while until < met and groups[parts[until]] == group:
+                    until += 1
+                if states[group] == WHOLE:
+                    i = until
                     continue
-                merged = False  # several boxes of one group are united first: a branch votes once
-                alone = box + 1 == n_boxes or groups[box + 1] != group
-                while box < n_boxes and groups[box] == group:
-                    if relation[box, b] == _PART:
-                        found, taken = mask_of_box(
-                            data, base, size, block_low[block], block_high[block],
-                            starts[box], starts[box + 1], features, lows, highs, mask, used,
-                        )  # fmt: skip
-                        if not at_once:
-                            read += taken * size
-                        if found:
-                            touched = True
-                            if alone:
-                                for r in range(size):
-                                    votes[r] += mask[r]
-                            elif merged:
-                                for r in range(size):
-                                    union[r] = np.uint8(union[r] | mask[r])
-                            else:
-                                union[:size] = mask[:size]
-                                merged = True
-                    box += 1
-                if merged:
+                united = False  # several boxes of one group are united first: a branch votes once
+                for j in range(i, until):
+                    box = parts[j]
+                    found, taken = mask_of_box(
+                        data, base, size, block_low, block_high, block,
+                        starts[box], starts[box + 1], features, lows, highs, mask, used,
+                    )  # fmt: skip
+                    columns += taken
+                    if not found:
+                        continue
+                    touched = True
+                    if until - i == 1:
+                        for r in range(size):
+                            votes[r] += mask[r]
+                    elif united:
+                        for r in range(size):
+                            union[r] = np.uint8(union[r] | mask[r])
+                    else:
+                        union[:size] = mask[:size]
+                        united = True
+                if united:
                     for r in range(size):
                         votes[r] += union[r]
+                i = until
+            read += size * (dims if at_once else columns)
             if not touched:
                 continue
             if filled + size > rows.shape[0]:
