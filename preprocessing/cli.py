@@ -14,7 +14,14 @@ import click
 
 from preprocessing.lazy import LazyGroup
 from preprocessing.pool import default_workers
-from preprocessing.source_options import filter_section, source_options, source_section
+from preprocessing.source_options import (
+    download_options,
+    fetching_options,
+    filter_section,
+    how_to_download,
+    source_options,
+    source_section,
+)
 
 if TYPE_CHECKING:
     from preprocessing.recipe import Recipe
@@ -112,14 +119,34 @@ def demo(count: int, seed: int, name: str, model: str, data_dir: Path, workers: 
 @_source_options
 @click.option("--model", default="demo", show_default=True, help=_MODEL_HELP)
 @click.option("--example", "examples", multiple=True, help="A query worth trying; may be given several times.")
+@download_options
 @_model_options
 @_shared
 def build(source: Path, data_dir: Path, workers: int, **values: Any) -> None:
     from preprocessing.stages.build import build_catalogue
+    from preprocessing.stages.download import download_source
 
     with _workplace(data_dir, _name_of(source, values["name"])) as work:
-        build_catalogue(work, _recipe(source, work, values), _embed_options(workers, values), _say)
+        recipe = _recipe(source, work, values)
+        _say(download_source(work, recipe.source, how_to_download(values)))
+        build_catalogue(work, recipe, _embed_options(workers, values), _say)
         _say_catalogue(work)
+
+
+@main.command(help="Fetch the images that SOURCE, a table of addresses or Unsplash's data set, names.")
+@fetching_options
+@click.option("--name", help="Name of the catalogue.  [default: the source's name]")
+@download_options
+@_shared
+def download(source: Path, data_dir: Path, workers: int, **values: Any) -> None:
+    from preprocessing.stages.download import download_source
+
+    with _workplace(data_dir, _name_of(source, values["name"])) as work:
+        section = source_section(source, values)
+        summary = download_source(work, section, how_to_download(values))
+        if summary is None:
+            click.echo(f"The images of {source} are at hand: a source of the kind {section.kind} needs no download.")
+        _say(summary)
 
 
 @main.command("filter", help="Check every image of SOURCE and keep those that can be used.")
@@ -142,6 +169,28 @@ def embed(name: str, model: str | None, data_dir: Path, workers: int, **how: Any
 
     with _workplace(data_dir, name) as work:
         _say(embed_images(work, work.load_recipe(model=model), _embed_options(workers, how)))
+
+
+@main.command(help="Drop what looks like a text, such as a watermark, told by the embeddings.")
+@click.option("--name", required=True, help="Name of the catalogue.")
+@click.option("--drop-text", "texts", multiple=True, help="Such as watermark; several times.  [default: those before]")
+@click.option("--text-threshold", type=click.FloatRange(0, 1, min_open=True, max_open=True), help="Probability.")
+@_model_options
+@_shared
+def screen(
+    name: str, texts: tuple[str, ...], text_threshold: float | None, data_dir: Path, workers: int, **how: Any
+) -> None:
+    from preprocessing.stages.screen import screen_images
+
+    with _workplace(data_dir, name) as work:
+        recipe = work.load_recipe()
+        given = {"texts": list(texts) or None, "text_threshold": text_threshold}
+        filters = recipe.filters.model_copy(update={key: value for key, value in given.items() if value is not None})
+        recipe = recipe.model_copy(update={"filters": filters})
+        summary = screen_images(work, recipe, _embed_options(workers, how))
+        if summary is None:
+            click.echo("No text was named: give one with --drop-text.")
+        _say(summary)
 
 
 @main.command(help="Build the box index of what 'embed' embedded, and commit the catalogue.")
@@ -191,8 +240,8 @@ def _name_of(source: Path, name: str | None) -> str:
     return name or re.sub(r"[^A-Za-z0-9._-]+", "-", source.resolve().name).strip("-._") or "images"
 
 
-def _say(summary: Summary) -> None:
-    for line in summary.lines():
+def _say(summary: Summary | None) -> None:
+    for line in summary.lines() if summary else ():
         click.echo(line)
 
 

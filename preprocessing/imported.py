@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import pyarrow.parquet as pq
 from clip_branches.errors import InvalidInput
 from clip_branches.files import replacing
 from preprocessing.checking import Check
+from preprocessing.shards import Shards
 from preprocessing.sources.embeddings import open_embeddings
 from preprocessing.sources.listing import Listing
 from preprocessing.workplace import Workplace
@@ -41,22 +43,39 @@ def write_imported(work: Workplace, listing: Listing, checks: Sequence[Check], k
         pq.write_table(pa.table(columns), temporary)
 
 
-def imported_width(work: Workplace, source: Path) -> int | None:
-    """The width of the embeddings that the source in the folder ``source`` brought; None when it brought none."""
+def declared_width(model_folder: Path) -> int | None:
+    """The width of a local model's embeddings as its config declares it; None when it does not."""
+    try:
+        width = json.loads((model_folder / "open_clip_config.json").read_text(encoding="utf-8"))["model_cfg"][
+            "embed_dim"
+        ]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return int(width) if isinstance(width, int) else None
+
+
+def take_over_embeddings(
+    work: Workplace, source: Path, shards: Shards, missing: Sequence[str], model: str, width: int
+) -> list[str]:
+    """Add what the source brought for the images ``missing`` (sha256) to ``shards``; the images still missing.
+
+    Raises InvalidInput when the embeddings are not ``width`` wide, as those of ``model`` are.
+    """
     path = imported_path(work)
     if not path.exists():
-        return None
-    files = pq.read_table(path, columns=["file"]).column("file")
-    return int(open_embeddings(source / files[0].as_py()).shape[1])
-
-
-def check_width(model: str, expected: int, width: int) -> None:
-    """Raise InvalidInput unless embeddings of ``width`` can be of ``model``, whose own are ``expected`` wide."""
-    if width != expected:
+        return list(missing)
+    first = pq.read_table(path, columns=["file"]).column("file")[0].as_py()
+    brought = open_embeddings(source / first).shape[1]
+    if brought != width:
         raise InvalidInput(
-            f"The embeddings of the source must be those of the model {model!r}, {expected} wide. Got {width} instead; "
+            f"The embeddings in {source} must be those of the model {model!r}, {width} wide. Got {brought} instead; "
             "name the model that made them with --model."
         )
+    taken: set[str] = set()
+    for keys, rows in imported_blocks(work, source, set(missing)):
+        shards.add(keys, rows, {}, 0.0)
+        taken.update(keys)
+    return [image for image in missing if image not in taken]
 
 
 def imported_blocks(

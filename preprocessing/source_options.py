@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
 from clip_branches.errors import InvalidInput
 from preprocessing.filters.options import FilterSection
 from preprocessing.sources.options import SOURCES, Kind, SourceSection
+
+if TYPE_CHECKING:
+    from preprocessing.download.run import DownloadOptions
 
 Command = Callable[..., Any]
 _FOLDER = click.Path(path_type=Path)
@@ -51,13 +54,55 @@ _FILTER_OPTIONS = (
     click.option("--drop-text", "texts", multiple=True, help="Drop what looks like it (watermark); several times."),
     click.option("--text-threshold", type=click.FloatRange(0, 1, min_open=True, max_open=True), help="[default: 0.5]"),
 )
+_DOWNLOAD_OPTIONS = (
+    click.option("--connections", type=click.IntRange(1, 512), default=32, show_default=True, help="Fetched at once."),
+    click.option(
+        "--per-host", type=click.IntRange(1, 512), default=16, show_default=True, help="Of these, from one host."
+    ),
+    click.option("--retries", type=click.IntRange(0, 20), default=3, show_default=True, help="More tries of a link."),
+    click.option("--timeout", type=click.FloatRange(0.1), default=10.0, show_default=True, help="Seconds of silence."),
+    click.option(
+        "--time-limit", type=click.FloatRange(0.1), default=60.0, show_default=True, help="Seconds for an image."
+    ),
+    click.option(
+        "--max-wait",
+        type=click.FloatRange(0),
+        default=120.0,
+        show_default=True,
+        help="Longest wait for a host, seconds.",
+    ),
+    click.option("--retry-failed", is_flag=True, help="Fetch what failed in an earlier run, too."),
+)
 
 
 def source_options(command: Command) -> Command:
     """SOURCE and all that can be said about it, and the switches of the filters."""
-    for option in reversed((click.argument("source", type=_FOLDER), *_SOURCE_OPTIONS, *_FILTER_OPTIONS)):
-        command = option(command)
-    return command
+    return _with((click.argument("source", type=_FOLDER), *_SOURCE_OPTIONS, *_FILTER_OPTIONS), command)
+
+
+def download_options(command: Command) -> Command:
+    """How images are fetched; none of these changes which."""
+    return _with(_DOWNLOAD_OPTIONS, command)
+
+
+def fetching_options(command: Command) -> Command:
+    """SOURCE and all that can be said about it."""
+    return _with((click.argument("source", type=_FOLDER), *_SOURCE_OPTIONS), command)
+
+
+def how_to_download(values: dict[str, Any]) -> DownloadOptions:
+    """The options of ``download_options``."""
+    from preprocessing.download.run import DownloadOptions
+
+    return DownloadOptions(
+        threads=values["connections"],
+        per_host=values["per_host"],
+        retries=values["retries"],
+        silence_s=values["timeout"],
+        total_s=values["time_limit"],
+        max_wait_s=values["max_wait"],
+        retry_failed=values["retry_failed"],
+    )
 
 
 def source_section(path: Path, values: dict[str, Any]) -> SourceSection:
@@ -88,3 +133,9 @@ def filter_section(values: dict[str, Any]) -> FilterSection:
     """The section of the filters, from the options that were given."""
     given = {name: values[name] for name in FilterSection.model_fields if values.get(name) not in (None, ())}
     return FilterSection.model_validate(given)
+
+
+def _with(options: Sequence[Command], command: Command) -> Command:
+    for option in reversed(options):
+        command = option(command)
+    return command

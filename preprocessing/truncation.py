@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 _JPEG_SCAN, _JPEG_END = b"\xff\xda", b"\xff\xd9"
+_PNG_END = b"IEND\xaeB`\x82"
 
 
 def is_cut_short(content: bytes) -> bool:
@@ -11,7 +12,7 @@ def is_cut_short(content: bytes) -> bool:
         # A thumbnail in the header has an end of its own; what counts is one after the last scan began.
         return content.rfind(_JPEG_END) < max(content.rfind(_JPEG_SCAN), 2)
     if content.startswith(b"\x89PNG\r\n\x1a\n"):
-        return b"IEND" not in content[-64:] and b"IEND\xae\x42\x60\x82" not in content
+        return _PNG_END not in content
     if content.startswith((b"GIF87a", b"GIF89a")):
         return not content.rstrip(b"\0").endswith(b";")
     if content.startswith(b"RIFF") and content[8:12] == b"WEBP":

@@ -28,6 +28,8 @@ class Workplace:
         self.folder = data_dir / "work" / name
         self.catalogue = data_dir / "catalogues" / name
         self.kept = self.folder / "kept.parquet"
+        self.filtered = self.folder / "filtered.parquet"  # what the filter stage kept, before the texts were asked
+        self.screened = self.folder / "screened.parquet"
         self.dropped = self.folder / "dropped.parquet"
         self.warnings = self.folder / "warnings.parquet"
         self.checked = self.folder / "checked"

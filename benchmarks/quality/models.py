@@ -33,7 +33,7 @@ class Labels:
 
 @dataclass(frozen=True)
 class Outcome:
-    """scores (n,) of the whole catalogue, higher is better; accepted (n,) or None without a cut; processor time of training.
+    """scores (n,) of the whole catalogue, higher is better; accepted (n,) or None without a cut; processor time.
 
     ``within``: scores that order the answer alone (all else shares the lowest), where they differ from ``scores``.
     """

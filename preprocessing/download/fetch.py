@@ -93,7 +93,7 @@ class Fetcher:
                     if target is None:
                         return self._answer(response, deadline)
                     url = urljoin(url, requests.utils.requote_uri(target))
-        except requests.Timeout:
+        except (requests.Timeout, urllib3.exceptions.TimeoutError):
             return Failed(f"no answer within {self._limits.silence_s:g} s", again=True)
         except (requests.exceptions.InvalidURL, requests.exceptions.MissingSchema, UnicodeError, ValueError) as error:
             return Failed(f"the address cannot be used: {error}")

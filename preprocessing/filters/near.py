@@ -55,8 +55,8 @@ def _earlier_neighbours(values: npt.NDArray[np.uint64], distance: int) -> list[n
             if end - start > 1:
                 pairs.extend(_close_pairs(values, order[start:end], distance))
     neighbours: list[npt.NDArray[np.int64]] = [np.empty(0, dtype=np.int64)] * len(values)
-    if pairs:
-        both = np.unique(np.concatenate(pairs), axis=0)
+    both = np.unique(np.concatenate([np.empty((0, 2), dtype=np.int64), *pairs]), axis=0)
+    if len(both):
         later, starts = np.unique(both[:, 0], return_index=True)
         for rank, rows in zip(later.tolist(), np.split(both[:, 1], starts[1:]), strict=True):
             neighbours[rank] = rows

@@ -1,4 +1,4 @@
-"""Stage ``build``: filter, embed and index in one go; each takes over what an earlier run finished."""
+"""Stage ``build``: filter, embed, screen and index in one go; each takes over what an earlier run finished."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from preprocessing.report import Summary
 from preprocessing.stages.embed import EmbedOptions, embed_images
 from preprocessing.stages.filter import filter_images
 from preprocessing.stages.index import index_images
+from preprocessing.stages.screen import screen_images
 from preprocessing.workplace import Workplace
 
 
@@ -20,6 +21,9 @@ def build_catalogue(work: Workplace, recipe: Recipe, options: EmbedOptions, say:
     check_model(recipe.embedding.model, options.models_dir)
     say(filter_images(work, recipe, workers=options.workers))
     say(embed_images(work, recipe, options))
+    screened = screen_images(work, recipe, options)
+    if screened is not None:
+        say(screened)
     say(index_images(work, recipe, options.models_dir))
 
 

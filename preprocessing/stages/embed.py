@@ -17,6 +17,7 @@ from clip_branches.encoding.fingerprint import (
 )
 from preprocessing.decoding import ImageReader, bytes_reader
 from preprocessing.embedding import ShardCutter, read_batches
+from preprocessing.imported import declared_width, imported_path, take_over_embeddings
 from preprocessing.interrupt import Stopped
 from preprocessing.progress import Progress, say
 from preprocessing.recipe import Recipe
@@ -75,6 +76,13 @@ def embed_images(work: Workplace, recipe: Recipe, options: EmbedOptions, *, with
     shards = Shards(work.shards, fingerprint)
     done = shards.images()
     missing = [image for image in sources if image not in done]
+    count = len(missing)
+    if imported_path(work).exists():
+        width = declared_width(folder) if folder is not None else None
+        if width is None:
+            towers = towers or options.load(model)
+            width = towers.encoder.embedding_dim
+        missing = take_over_embeddings(work, recipe.source.path, shards, missing, model, width)
     if missing:
         towers = towers or options.load(model)
         _embed_missing(shards, towers, image_root(recipe.source, work.data_dir, work.name), sources, missing, options)
@@ -87,7 +95,7 @@ def embed_images(work: Workplace, recipe: Recipe, options: EmbedOptions, *, with
     failed = [Note(source, "unreadable", reasons.get(source, "")) for source in left_out]
     seconds = time.monotonic() - started
     kept = len(sources) - len(failed)
-    return Summary("embed", kept, len(missing), len(sources) - len(missing), seconds, failed)
+    return Summary("embed", kept, count, len(sources) - count, seconds, failed)
 
 
 def _embed_missing(

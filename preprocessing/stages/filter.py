@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import shutil
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -52,7 +53,9 @@ def filter_images(work: Workplace, recipe: Recipe, *, workers: int) -> Summary:
     if not selection.kept:
         raise InvalidInput(f"The source must hold at least one usable image. Got: {summary.lines()[0]}.")
     write_imported(work, listing, checks, selection.kept)
-    _write_kept(work.kept, [checks[position] for position in selection.kept], selection, listing)
+    _write_kept(work.filtered, [checks[position] for position in selection.kept], selection, listing)
+    with replacing(work.kept) as temporary:
+        shutil.copyfile(work.filtered, temporary)
     work.save_recipe(recipe)
     checked.consolidate(files)
     summary.seconds = time.monotonic() - started
