@@ -15,27 +15,19 @@ from clip_branches.engine.checks import (
     check_linear,
     check_sample,
 )
-from clip_branches.engine.cut import best_threshold, between_labels, fit_scores, room_between, sigmoid
+from clip_branches.engine.clump import find_clump
+from clip_branches.engine.cut import best_threshold, between_labels, fit_scores
 from clip_branches.engine.estimator import Model
 from clip_branches.engine.kernels.linear import score_codes
-from clip_branches.engine.kernels.newton import cholesky
 from clip_branches.engine.lean import lean
-from clip_branches.engine.logistic import Fit, Vector, fit_logistic, times
-from clip_branches.engine.sharpen import sharpen, unit
+from clip_branches.engine.logistic import Vector, times
+from clip_branches.engine.readings import Readings, average, unit
 from clip_branches.errors import InvalidInput
 
 if TYPE_CHECKING:
     from clip_branches.engine.index import BoxIndex
 
 _FEW = 30  # with fewer unlabelled images there is no distribution to cut
-# Two readings of the labels, as (text pull, prior sd of the log odds, shrinkage of the covariance, weight of the
-# unlabelled): "the text is right, correct it a little" and "the text does not say it, learn it from the labels".
-_TRUSTING = (1.0, 0.3, 1.0, 1.0)
-_FREE = (0.0, 1.0, 0.3, 0.03)
-# Which reading holds is judged by how well the labels themselves fit a strong text pull against none, other
-# directions left free: log odds of trust = _DOUBT * (log evidence with - without) + _TRUST.
-_JUDGE = (6.0, 2.0, 0.3)
-_DOUBT, _TRUST = 2.5, 1.5
 
 
 class LinearScorer(Model):
@@ -145,72 +137,19 @@ class _Problem:
 
     def solve(self) -> tuple[Vector, float, Vector]:
         """(direction of unit sd over the catalogue, trust in the text, scores of the labelled had they been unseen)."""
-        free, trust = self._read(*_FREE), 0.0
-        parts = [(1.0, free, np.zeros(DIMS))]
-        if self.anchor is not None:
-            doubt = self._judge(_JUDGE[0]) - self._judge(0.0)
-            trust = float(sigmoid(np.array(_DOUBT * doubt + _TRUST)))
-            trusting = self._read(*_TRUSTING)
-            parts = [(trust, trusting, _TRUSTING[0] * self.anchor), (1 - trust, free, np.zeros(DIMS))]
-        w = np.zeros(DIMS)
-        shift = np.zeros(len(self.x))
-        for share, fit, pull in parts:
-            direction = fit.direction + pull
-            sd = _sd(direction, self.covariance)
-            w += share * direction / sd
-            shift += share * (fit.unseen - fit.scores) / sd
-        shift /= _sd(w, self.covariance)
-        w = unit(w, self.covariance)
+        readings = Readings(self.x, self.right, self.weight, self.rest, self.covariance, self.anchor)
+        reading = readings.weigh()
         if len(self.rest) >= _FEW:
-            sharp, hanging = sharpen(w, self.rest, self.x, self.right, shift, self.covariance)
-            # A gap that the labels lie on both sides of is not theirs.
-            if self._can_part(sharp) or not self._can_part(w):
-                w, shift = sharp, shift * hanging
-            if self.anchor is not None:
-                w = lean(w, self.anchor, self.rest, self.covariance)
-        return w, trust, times(self.x, w[:, None])[:, 0] + shift
-
-    def _can_part(self, direction: Vector) -> bool:
-        """Whether a cut along the direction can part the labelled classes."""
-        scores = times(self.x, direction[:, None])[:, 0]
-        highest, lowest = room_between(scores[self.right], scores[~self.right])
-        return highest < lowest
-
-    def _read(self, pull: float, sd: float, shrinkage: float, share: float) -> Fit:
-        """Labelled and unlabelled rows together, both classes of equal weight, the unlabelled as light wrong ones."""
-        weight = np.concatenate([self.weight, np.zeros(len(self.rest))])
-        right = np.concatenate([self.right, np.zeros(len(self.rest), bool)]).astype(np.float64)
-        positives, negatives = self.weight[self.right].sum(), self.weight[~self.right].sum()
-        if len(self.rest):
-            # Too few wrong labels: the unlabelled stand in for the missing ones.
-            weight[len(self.x) :] = max(share * positives, positives - negatives) / len(self.rest)
-        wrong = right == 0
-        if weight[wrong].sum() > 0:
-            weight[wrong] *= positives / weight[wrong].sum()
-        rows = np.vstack([self.x, self.rest])
-        return fit_logistic(rows, right, weight, self._offset(rows, pull), self._root(sd, shrinkage), len(self.x))
-
-    def _judge(self, pull: float) -> float:
-        """Log evidence of the labels alone under a text pull."""
-        root = self._root(*_JUDGE[1:])
-        return fit_logistic(
-            self.x, self.right.astype(np.float64), self.weight, self._offset(self.x, pull), root, 0
-        ).evidence
-
-    def _offset(self, rows: Vector, pull: float) -> Vector:
-        return np.zeros(len(rows)) if self.anchor is None or pull == 0 else pull * (rows @ self.anchor)
-
-    def _root(self, sd: float, shrinkage: float) -> Vector:
-        """Root of the prior covariance: inverse of the shrunk covariance, so that loud nuisances do not dominate."""
-        mean = np.trace(self.covariance) / DIMS
-        prior = np.linalg.inv(self.covariance / mean + shrinkage * np.eye(DIMS))
-        prior *= sd**2 * DIMS / np.trace(prior @ self.covariance)
-        root: Vector = cholesky(prior)
-        return root
-
-
-def _sd(direction: Vector, covariance: Vector) -> float:
-    return float(np.sqrt(direction @ covariance @ direction)) or 1.0
+            clump = find_clump(readings.read(0.0, 3.0), self.x, self.right, self.rest, self.covariance)
+            reading = average([reading, clump], self.covariance)
+        self.slope = reading.slope
+        self.q = float(np.exp(clump.evidence - reading.evidence)) if len(self.rest) >= _FEW else 0.0
+        w, trust, unseen = reading.direction, reading.trust, reading.unseen
+        if len(self.rest) >= _FEW and self.anchor is not None:
+            leaned = lean(w, self.anchor, self.rest, self.covariance)
+            unseen = unseen + times(self.x, (leaned - w)[:, None])[:, 0]
+            w = leaned
+        return w, trust, unseen
 
 
 def _middle(scores: Vector, right: NDArray[np.bool_]) -> float:

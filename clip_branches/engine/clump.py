@@ -1,0 +1,57 @@
+"""A clump of the catalogue that the labels point at.
+
+Concepts tend to be clumps: along the right direction the scores of random images have two humps, along a direction
+that is a little off they blur into one. From a direction that the labels gave, expectation maximisation of two normal
+distributions of one covariance (Dempster et al. 1977) turns to the clump near it. It sees no label on its way, so
+how well the clump tells the labels apart is honest evidence, weighed against every other reading of them.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clip_branches.engine.cut import fit_scores, sigmoid, two_humps
+from clip_branches.engine.logistic import Vector, times
+from clip_branches.engine.readings import Reading, unit
+
+_STEPS = 40
+_RIDGE = 0.05  # of the mean variance, added to every axis
+_SLIP = 0.05  # a label in so many is given at random
+_MOST = 0.5  # of the catalogue: the rest of a clump, "all but the clocks", is not what anyone looks for
+_WANTED = 1e-3  # prior probability that a clump is what is wanted: a catalogue has many
+
+
+def find_clump(start: Reading, x: Vector, right: NDArray[np.bool_], rest: Vector, covariance: Vector) -> Reading:
+    """The clump near the direction of a reading, as a reading of its own.
+
+    x (n, d), right (n,): labelled; rest (m, d): random images; all centred; covariance (d, d) of the catalogue.
+    """
+    size = len(covariance)
+    ridge = _RIDGE * np.trace(covariance) / size
+    inverse = np.linalg.inv(covariance + ridge * np.eye(size))
+    direction, total = start.direction, rest.sum(axis=0)
+    along = times(rest, direction[:, None])[:, 0]
+    inside = sigmoid(fit_scores(along, start.unseen[right], start.unseen[~right]).log_odds(along))
+    slope = offset = 0.0
+    for _ in range(_STEPS):
+        share = float(inside.mean())
+        held = times(inside[None], rest)[0]
+        high, low = held / inside.sum(), (total - held) / (1 - inside).sum()
+        before, direction = direction, unit(times(inverse, (high - low)[:, None])[:, 0], covariance)
+        # Scores have unit variance: what is left within the two is what does not lie between their means.
+        gap, middle = float(direction @ (high - low)), float(direction @ (high + low)) / 2
+        slope = gap / max(1e-2, 1 - share * (1 - share) * gap**2)
+        offset = float(np.log(share / (1 - share))) - slope * middle
+        inside = sigmoid(slope * times(rest, direction[:, None])[:, 0] + offset)
+        if np.abs(direction - before).max() < 1e-4 * np.abs(direction).max():
+            break
+    scores = times(x, direction[:, None])[:, 0]
+    said = sigmoid(np.where(right, 1.0, -1.0) * (slope * scores + offset))
+    # The clump must show by more than a free direction gains by chance (Schwarz 1978), and is then as likely as it
+    # tells the labels apart.
+    shows = two_humps(times(rest, direction[:, None])[:, 0]).gain - 0.5 * size * np.log(len(rest))
+    evidence = min(0.0, shows) + np.log(_WANTED) + np.log((1 - _SLIP) * said + _SLIP / 2).sum()
+    if inside.mean() > _MOST:
+        evidence = -np.inf
+    return Reading(direction, scores, scores, slope, float(evidence), 0.0)
