@@ -18,6 +18,7 @@ from clip_branches.engine.readings import Reading, unit
 _STEPS = 40
 _RIDGE = 0.05  # of the mean variance, added to every axis
 _SLIP = 0.05  # a label in so many is given at random
+_EMPTY = 1e-6
 _MOST = 0.5  # of the catalogue: the rest of a clump, "all but the clocks", is not what anyone looks for
 _WANTED = 1e-3  # prior probability that a clump is what is wanted: a catalogue has many
 
@@ -35,9 +36,9 @@ def find_clump(start: Reading, x: Vector, right: NDArray[np.bool_], rest: Vector
     inside = sigmoid(fit_scores(along, start.unseen[right], start.unseen[~right]).log_odds(along))
     slope = offset = 0.0
     for _ in range(_STEPS):
-        share = float(inside.mean())
+        share = float(np.clip(inside.mean(), _EMPTY, 1 - _EMPTY))
         held = times(inside[None], rest)[0]
-        high, low = held / inside.sum(), (total - held) / (1 - inside).sum()
+        high, low = held / (share * len(rest)), (total - held) / ((1 - share) * len(rest))
         before, direction = direction, unit(times(inverse, (high - low)[:, None])[:, 0], covariance)
         # Scores have unit variance: what is left within the two is what does not lie between their means.
         gap, middle = float(direction @ (high - low)), float(direction @ (high + low)) / 2
@@ -54,4 +55,4 @@ def find_clump(start: Reading, x: Vector, right: NDArray[np.bool_], rest: Vector
     evidence = min(0.0, shows) + np.log(_WANTED) + np.log((1 - _SLIP) * said + _SLIP / 2).sum()
     if inside.mean() > _MOST:
         evidence = -np.inf
-    return Reading(direction, scores, scores, slope, float(evidence), 0.0)
+    return Reading(direction, scores, scores, max(slope, _EMPTY), float(evidence), 0.0)

@@ -23,6 +23,8 @@ _LEAST = np.array([-7.0, -3.0, -6.0, -1.5])
 _MOST = np.array([1.0, 3.0, 1.0, 2.5])
 _SLIPS = 10  # one label in so many may be a slip
 _ABOVE = 0.05
+_NEWTON = 60
+_OFFSET_PENALTY = 0.01  # an offset of 10 is nothing out of the ordinary
 _NONE = np.zeros(0)
 
 
@@ -81,6 +83,19 @@ def best_threshold(log_odds: Vector) -> float:
     f1 = 2 * np.cumsum(share) / (np.arange(1, len(share) + 1) + share.sum())
     best = int(np.argmax(f1))
     return float((falling[best] + falling[min(best + 1, len(falling) - 1)]) / 2)
+
+
+def fit_offset(log_odds: Vector, right: NDArray[np.bool_], weight: Vector) -> float:
+    """What to add to the log odds (n,) of labelled images, weight (n,), so that they are of the right size."""
+    offset = 0.0
+    for _ in range(_NEWTON):
+        share = sigmoid(log_odds + offset)
+        slope = weight @ (share - right) + _OFFSET_PENALTY * offset
+        step = slope / (weight @ (share * (1 - share)) + _OFFSET_PENALTY)
+        offset -= float(np.clip(step, -1.0, 1.0))  # far out the curve is flat and a whole step would overshoot
+        if abs(step) < 1e-6:
+            break
+    return offset
 
 
 def room_between(right: Vector, wrong: Vector) -> tuple[float, float]:

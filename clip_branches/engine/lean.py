@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from clip_branches.engine.cut import Vector, two_humps
 from clip_branches.engine.logistic import times
-from clip_branches.engine.sharpen import unit
+from clip_branches.engine.readings import unit
 
 # Distance of the humps, in their standard deviations, that the leaning must leave: at 5 the midpoint is 2.5 away
 # from each, where 0.6 % of a normal distribution is on the wrong side.

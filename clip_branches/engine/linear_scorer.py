@@ -16,12 +16,12 @@ from clip_branches.engine.checks import (
     check_sample,
 )
 from clip_branches.engine.clump import find_clump
-from clip_branches.engine.cut import best_threshold, between_labels, fit_scores
+from clip_branches.engine.cut import best_threshold, between_labels, fit_offset, fit_scores
 from clip_branches.engine.estimator import Model
 from clip_branches.engine.kernels.linear import score_codes
 from clip_branches.engine.lean import lean
 from clip_branches.engine.logistic import Vector, times
-from clip_branches.engine.readings import Readings, average, unit
+from clip_branches.engine.readings import Reading, Readings, average, unit
 from clip_branches.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -62,23 +62,13 @@ class LinearScorer(Model):
         codes, right, weight, rest = check_sample(codes, labels, sample_weight, unlabelled, "LinearScorer.fit")
         low, step = self._affine()
         problem = _Problem(low + step * codes, low + step * rest, right, weight, self._checked_anchor())
-        w, trust, unseen = problem.solve()
-        slope, threshold = 1.0, 0.0
-        if len(rest) >= _FEW:
-            scores = times(problem.rest, w[:, None])[:, 0]
-            mixture = fit_scores(scores, unseen[right], unseen[~right])
-            slope, offset = mixture.slope, mixture.offset
-            threshold = best_threshold(mixture.log_odds(scores))
-            seen = mixture.log_odds(times(problem.x, w[:, None])[:, 0])
-            threshold = between_labels(threshold, seen[right], seen[~right])
-        else:
-            offset = -_middle(unseen, right)
+        w, slope, offset, threshold = problem.solve()
         bias = float(offset + slope * (low - problem.centre) @ w)
         weights, bias32 = check_linear(slope * w * step, bias, "LinearScorer.fit")
         self.weights_: Floats = weights
         self.bias_: np.float32 = bias32
         self.threshold_ = np.float32(threshold)
-        self.trust_ = trust
+        self.trust_ = problem.trust
         self._fitted()
         return self
 
@@ -135,21 +125,38 @@ class _Problem:
         self.covariance: Vector = times(spread.T, spread) / len(everything) + floor * np.eye(DIMS)
         self.anchor = None if anchor is None else unit(anchor, self.covariance)
 
-    def solve(self) -> tuple[Vector, float, Vector]:
-        """(direction of unit sd over the catalogue, trust in the text, scores of the labelled had they been unseen)."""
+    def solve(self) -> tuple[Vector, float, float, float]:
+        """Direction (d,) of unit sd over the catalogue; slope and offset of the log odds along it; the cut in them."""
         readings = Readings(self.x, self.right, self.weight, self.rest, self.covariance, self.anchor)
         reading = readings.weigh()
-        if len(self.rest) >= _FEW:
-            clump = find_clump(readings.read(0.0, 3.0), self.x, self.right, self.rest, self.covariance)
-            reading = average([reading, clump], self.covariance)
-        self.slope = reading.slope
-        self.q = float(np.exp(clump.evidence - reading.evidence)) if len(self.rest) >= _FEW else 0.0
-        w, trust, unseen = reading.direction, reading.trust, reading.unseen
-        if len(self.rest) >= _FEW and self.anchor is not None:
-            leaned = lean(w, self.anchor, self.rest, self.covariance)
-            unseen = unseen + times(self.x, (leaned - w)[:, None])[:, 0]
-            w = leaned
-        return w, trust, unseen
+        self.trust = reading.trust
+        if len(self.rest) < _FEW:
+            return reading.direction, reading.slope, -reading.slope * _middle(reading.unseen, self.right), 0.0
+        clump = find_clump(readings.free(), self.x, self.right, self.rest, self.covariance)
+        reading = average([reading, clump], self.covariance)
+        self.trust = reading.trust
+        if clump.evidence > reading.evidence - np.log(2):  # more likely than all else together
+            return self._cut_clump(reading)
+        scores = times(self.rest, reading.direction[:, None])[:, 0]
+        stand_ins = times(readings.stand_ins, reading.direction[:, None])[:, 0]
+        offset = fit_offset(
+            reading.slope * np.concatenate([reading.unseen, stand_ins]),
+            np.concatenate([self.right, np.zeros(len(stand_ins), bool)]),
+            np.concatenate([self.weight, readings.stand_in_weight]),
+        )
+        return reading.direction, reading.slope, offset, best_threshold(reading.slope * scores + offset)
+
+    def _cut_clump(self, reading: Reading) -> tuple[Vector, float, float, float]:
+        """As ``solve``: a clump shows in the catalogue itself where it ends."""
+        w = reading.direction
+        if self.anchor is not None:
+            w = lean(w, self.anchor, self.rest, self.covariance)
+        unseen = times(self.x, w[:, None])[:, 0] + reading.unseen - reading.scores
+        scores = times(self.rest, w[:, None])[:, 0]
+        mixture = fit_scores(scores, unseen[self.right], unseen[~self.right])
+        labelled = mixture.log_odds(unseen)
+        cut = between_labels(best_threshold(mixture.log_odds(scores)), labelled[self.right], labelled[~self.right])
+        return w, mixture.slope, mixture.offset, cut
 
 
 def _middle(scores: Vector, right: NDArray[np.bool_]) -> float:

@@ -60,8 +60,8 @@ class Readings:
         self._text = np.zeros(len(x)) if anchor is None else times(x, anchor[:, None])[:, 0]
         # Where fewer wrong than right ones are marked, random images stand in for those that are missing.
         missing = max(0.0, float(weight[right].sum() - weight[~right].sum()))
-        self._stand_ins = rest[:: -(-len(rest) // _STAND_INS)] if missing and len(rest) else rest[:0]
-        self._missing = missing
+        self.stand_ins = rest[:: -(-len(rest) // _STAND_INS)] if missing and len(rest) else rest[:0]
+        self.stand_in_weight = np.full(len(self.stand_ins), missing / max(1, len(self.stand_ins)))
 
     def weigh(self) -> Reading:
         """The average of all readings, each as heavy as prior and evidence make it."""
@@ -75,16 +75,20 @@ class Readings:
         if self.anchor is None:
             heard -= np.log(_SILENT)
         parts = [
-            replace(self.read(pull, spread, fit), evidence=float(log_share))
+            replace(self._read(pull, spread, fit), evidence=float(log_share))
             for log_share, (pull, spread, _), fit in zip(heard, family, fits, strict=True)
             if log_share - heard.max() > _LEAST
         ]
         return replace(average(parts, self.covariance), evidence=float(np.logaddexp.reduce(heard)))
 
-    def read(self, pull: float, spread: float, alone: Fit | None = None) -> Reading:
+    def free(self) -> Reading:
+        """The labels alone, without the words: where a search for a clump starts."""
+        return self._read(0.0, _SPREADS[-1])
+
+    def _read(self, pull: float, spread: float, alone: Fit | None = None) -> Reading:
         """One reading; ``alone``: its fit to the labels alone, where there is one already."""
         alone = alone or self._labels_alone(pull, spread)
-        fit = self._with_stand_ins(pull, spread) if len(self._stand_ins) else alone
+        fit = self._with_stand_ins(pull, spread) if len(self.stand_ins) else alone
         direction = fit.direction if self.anchor is None else fit.direction + pull * self.anchor
         scale = sd_of(direction, self.covariance)
         scores = times(self.x, direction[:, None] / scale)[:, 0]
@@ -95,22 +99,14 @@ class Readings:
 
     def _labels_alone(self, pull: float, spread: float) -> Fit:
         right = self.right.astype(np.float64)
-        return fit_logistic(
-            self.x,
-            right,
-            self.weight,
-            pull * self._text,
-            spread * self._root,
-            0 if len(self._stand_ins) else len(self.x),
-        )
+        return fit_logistic(self.x, right, self.weight, pull * self._text, spread * self._root, len(self.x))
 
     def _with_stand_ins(self, pull: float, spread: float) -> Fit:
-        more = len(self._stand_ins)
-        rows = np.vstack([self.x, self._stand_ins])
-        right = np.concatenate([self.right, np.zeros(more, bool)])
-        weight = np.concatenate([self.weight, np.full(more, self._missing / more)])
+        rows = np.vstack([self.x, self.stand_ins])
+        right = np.concatenate([self.right, np.zeros(len(self.stand_ins), bool)]).astype(np.float64)
+        weight = np.concatenate([self.weight, self.stand_in_weight])
         text = np.zeros(len(rows)) if self.anchor is None else times(rows, self.anchor[:, None])[:, 0]
-        return fit_logistic(rows, right.astype(np.float64), weight, pull * text, spread * self._root, len(self.x))
+        return fit_logistic(rows, right, weight, pull * text, spread * self._root, len(self.x))
 
 
 def average(readings: list[Reading], covariance: Vector) -> Reading:
@@ -118,18 +114,19 @@ def average(readings: list[Reading], covariance: Vector) -> Reading:
     evidence = np.array([reading.evidence for reading in readings])
     together = float(np.logaddexp.reduce(evidence))
     shares = np.exp(evidence - together)
-    direction = np.sum([share * r.direction for share, r in zip(shares, readings, strict=True)], axis=0)
-    scores = np.sum([share * r.scores for share, r in zip(shares, readings, strict=True)], axis=0)
-    unseen = np.sum([share * r.unseen for share, r in zip(shares, readings, strict=True)], axis=0)
+    direction, scores, unseen = (
+        np.sum([share * part for share, part in zip(shares, parts, strict=True)], axis=0)
+        for parts in zip(*[(r.direction, r.scores, r.unseen) for r in readings], strict=True)
+    )
     scale = sd_of(direction, covariance)
-    trust = sum(share * r.trust for share, r in zip(shares, readings, strict=True))
-    slope = np.exp(sum(share * np.log(r.slope) for share, r in zip(shares, readings, strict=True)))
-    return Reading(direction / scale, scores / scale, unseen / scale, float(slope), together, float(trust))
+    trust = float(shares @ np.array([r.trust for r in readings]))
+    slope = float(np.exp(shares @ np.log(np.array([r.slope for r in readings]))))
+    return Reading(direction / scale, scores / scale, unseen / scale, slope, together, trust)
 
 
 def sd_of(direction: Vector, covariance: Vector) -> float:
     """Standard deviation of the catalogue along a direction (1 where it has none)."""
-    return float(np.sqrt(max(direction @ covariance @ direction, 0.0))) or 1.0
+    return float(np.sqrt(max(float(direction @ covariance @ direction), 0.0))) or 1.0
 
 
 def unit(direction: Vector, covariance: Vector) -> Vector:

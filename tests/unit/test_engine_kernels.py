@@ -7,11 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from clip_branches.engine.cut import best_threshold, fit_scores, sigmoid, two_humps
+from clip_branches.engine.cut import best_threshold, fit_offset, fit_scores, sigmoid, two_humps
 from clip_branches.engine.kernels.grow import impurity
 from clip_branches.engine.kernels.mixture import mixture_loss
 from clip_branches.engine.logistic import fit_logistic, times
-from clip_branches.engine.sharpen import sharpen, unit
 from tests import naive
 
 weights = st.floats(0, 1e3)
@@ -97,22 +96,12 @@ def test_logistic_regression_is_at_its_mode_and_knows_a_score_had_the_row_been_u
         assert fit.unseen[row] == pytest.approx(exact, abs=0.1 + 0.1 * abs(exact))
 
 
-def test_a_direction_a_little_off_turns_to_the_gap_that_the_labels_are_parted_by() -> None:
-    generator = np.random.default_rng(7)
-    ours, other = generator.random(900) < 0.25, generator.random(900) < 0.4
-    x = generator.normal(size=(900, 12))
-    x[:, 0] += 6 * ours
-    x[:, 1] += 6 * other
-    x -= x.mean(axis=0)
-    covariance = np.cov(x.T)
-    off = unit(np.eye(12)[0] + 0.5 * generator.normal(size=12), covariance)
-    rows = np.concatenate([np.flatnonzero(ours)[:5], np.flatnonzero(~ours)[:5]])
-    found, _ = sharpen(off, x, x[rows], ours[rows], np.zeros(10), covariance)
-
-    def along_the_gap(direction: np.ndarray) -> float:
-        return float(abs(np.corrcoef(x @ direction, ours)[0, 1]))
-
-    assert along_the_gap(found) > max(0.9, along_the_gap(off))
+@given(st.lists(st.tuples(st.floats(-30, 30), st.booleans()), min_size=1, max_size=30))
+@settings(max_examples=80, deadline=None)
+def test_an_offset_makes_the_log_odds_of_labels_the_right_size(labels: list[tuple[float, bool]]) -> None:
+    odds, right = np.array([odds for odds, _ in labels]), np.array([right for _, right in labels])
+    offset = fit_offset(odds, right, np.ones(len(odds)))
+    assert abs((sigmoid(odds + offset) - right).sum() + 0.01 * offset) < 1e-4
 
 
 def test_a_product_is_a_product() -> None:

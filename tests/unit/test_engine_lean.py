@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from clip_branches.engine.lean import lean
-from clip_branches.engine.sharpen import unit
+from clip_branches.engine.readings import unit
 
 DIMS = 32
 CLUMP, TOPIC = 0, 1  # the dimension in which a clump stands apart, and the one in which the words lie
