@@ -62,7 +62,7 @@ def suggest(engine: CatalogueEngine, rule: Rule, labelled: Any, limit: int, excl
     accepted = rule.predict(codes).astype(bool)
     decode = engine.quantiser.decode
     chosen, reasons = choose(
-        decode(codes), margins, accepted, decode(engine.codes_of(labelled)), _first_box(rule, codes), limit
+        decode(codes), margins, accepted, decode(engine.codes_of(labelled)), first_box(rule, codes), limit
     )
     return Suggestions(pool[chosen], margins[chosen], accepted[chosen], reasons)
 
@@ -140,7 +140,7 @@ def _scorer(model: Any) -> Any:
     return getattr(model, "ranker_", model)
 
 
-def _first_box(rule: Rule, codes: Codes) -> NDArray[np.int64]:
+def first_box(rule: Rule, codes: Codes) -> NDArray[np.int64]:
     """Number of the first box that is on and holds each row, from 1; 0 where there is none."""
     held = members(rule.kept[:_BOXES], codes)
     first: NDArray[np.int64] = (
