@@ -100,6 +100,14 @@ class _Handler(BaseHTTPRequestHandler):
             time.sleep(0.05)
         self.close_connection = True
 
+    def _dribble(self, path: str, times: int) -> None:
+        """Headers, byte by byte, for longer than anybody waits."""
+        for _ in range(100):
+            self.wfile.write(b"H")
+            self.wfile.flush()
+            time.sleep(0.1)
+        self.close_connection = True
+
     def _cut(self, path: str, times: int) -> None:
         """Fewer bytes than were promised, always."""
         content = photo(4)

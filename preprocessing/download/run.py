@@ -57,6 +57,14 @@ class _Row(NamedTuple):
     row: int
 
 
+@dataclass(frozen=True, eq=False)
+class _Ticket:
+    """A link that a thread is fetching, since when (monotonic seconds)."""
+
+    job: Job[_Row]
+    since: float
+
+
 class Downloader:
     """Fetches links into shards below ``root``; use ``run`` once.
 
@@ -82,6 +90,8 @@ class Downloader:
         self._queue: LinkQueue[_Row] = LinkQueue(options.per_host)
         self._open: list[ShardFolder] = []
         self._closed_hosts: dict[str, tuple[float, str]] = {}
+        self._threads: list[threading.Thread] = []
+        self._out: set[_Ticket] = set()
         self._lock = threading.Lock()
         self._stopped = threading.Event()
         self._failure: BaseException | None = None
@@ -95,26 +105,22 @@ class Downloader:
         Raises StorageError when the disk refuses, Stopped on Ctrl-C; what was done is kept in both cases.
         """
         self._root.mkdir(parents=True, exist_ok=True)
-        threads = [
-            threading.Thread(target=self._work, name=f"fetch-{number}", daemon=True)
-            for number in range(self._options.threads)
-        ]
         try:
-            for thread in threads:
-                thread.start()
+            for _ in range(self._options.threads):
+                self._start_thread()
             for number, links in enumerate(in_shards(batches, self._shard_size)):
                 self._wait_for(lambda: len(self._open) < _OPEN_SHARDS)
                 self._begin(number, links)
             self._wait_for(lambda: not self._open)
         except KeyboardInterrupt as error:
-            self._stop(threads)
+            self._stop()
             raise Stopped(
                 f"Stopped: {self._done():,} links are done and kept so; the same command goes on from there."
             ) from error
         except OSError as error:
             raise storage_error(f"Downloading to {self._root}", error) from error
         finally:
-            self._stop(threads)
+            self._stop()
         return Outcome(self._total, self._stored, self._taken_over, self._failures)
 
     def _begin(self, number: int, links: pa.Table) -> None:
@@ -139,12 +145,25 @@ class Downloader:
             self._failures.extend(shard.failures)
             self._open.remove(shard)
 
+    def _start_thread(self) -> None:
+        thread = threading.Thread(target=self._work, name=f"fetch-{len(self._threads)}", daemon=True)
+        self._threads.append(thread)
+        thread.start()
+
     def _work(self) -> None:
         fetcher = Fetcher(self._limits, self._stopped)
         try:
             while (job := self._queue.take()) is not None:
+                ticket = _Ticket(job, time.monotonic())
+                with self._lock:
+                    self._out.add(ticket)
+                answer = self._fetch(fetcher, job)
+                with self._lock:
+                    if ticket not in self._out:
+                        return  # given up meanwhile: another thread has taken this one's place
+                    self._out.remove(ticket)
                 try:
-                    self._handle(fetcher, job)
+                    self._settle(job, answer)
                 finally:
                     self._queue.finished(job)
         except BaseException as error:  # noqa: BLE001 - handed to the thread that waits
@@ -153,13 +172,15 @@ class Downloader:
         finally:
             fetcher.close()
 
-    def _handle(self, fetcher: Fetcher, job: Job[_Row]) -> None:
-        shard, row = job.item
+    def _fetch(self, fetcher: Fetcher, job: Job[_Row]) -> bytes | Failed:
         closed = self._closed_hosts.get(job.host)
         if closed is not None and time.monotonic() < closed[0]:
-            answer: bytes | Failed = Failed(closed[1])
-        else:
-            answer = fetcher.fetch(job.url)
+            return Failed(closed[1])
+        return fetcher.fetch(job.url)
+
+    def _settle(self, job: Job[_Row], answer: bytes | Failed) -> None:
+        """Store what came, note why nothing did, or put the job back."""
+        shard, row = job.item
         if self._stopped.is_set():
             return
         if isinstance(answer, Failed):
@@ -175,6 +196,18 @@ class Downloader:
         self._finished(1)
         if complete:
             self._end(shard)
+
+    def _give_up_the_late(self) -> None:
+        """Let go of links that outlast every limit, as a server can do that drips out its headers byte by byte."""
+        limits = self._limits
+        latest = time.monotonic() - (limits.total_s + limits.connect_s + limits.silence_s)
+        with self._lock:
+            late = [ticket for ticket in self._out if ticket.since < latest]
+            self._out.difference_update(late)
+        for ticket in late:
+            self._start_thread()
+            self._settle(ticket.job, Failed(f"took longer than {limits.total_s:g} s"))
+            self._queue.finished(ticket.job)
 
     def _try_again(self, job: Job[_Row], answer: Failed) -> bool:
         """Put ``job`` back for later when that makes sense; a busy host is left alone as a whole."""
@@ -198,16 +231,17 @@ class Downloader:
         while not reached():
             if self._failure is not None:
                 raise self._failure
+            self._give_up_the_late()
             self._stopped.wait(_LOOK_EVERY_S)
 
-    def _stop(self, threads: list[threading.Thread]) -> None:
+    def _stop(self) -> None:
         """Let no row be noted any more, and wait a little for answers that are under way."""
         self._stopped.set()
         self._queue.close()
         for shard in list(self._open):
             shard.close()
         deadline = time.monotonic() + _JOIN_S
-        for thread in threads:
+        for thread in self._threads:
             if thread.is_alive():
                 thread.join(max(0.0, deadline - time.monotonic()))
 

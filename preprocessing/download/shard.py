@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -172,7 +173,10 @@ class ShardFolder:
         with self._lock:
             if self._journal is None:
                 return False  # the run was stopped meanwhile: the row is fetched again
-            os.write(self._journal, line)
+            if row in self._results:
+                return False
+            if os.write(self._journal, line) != len(line):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self._journal_path))
             self._results[row] = result
             return len(self._results) == len(self._urls)
 

@@ -6,8 +6,11 @@ import hashlib
 import json
 import os
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -20,10 +23,11 @@ from preprocessing.download.queue import Job, LinkQueue
 from preprocessing.download.robots import forbidding_directive
 from preprocessing.download.run import Downloader, DownloadOptions, Outcome
 from preprocessing.sources.img2dataset import list_img2dataset
-from tests.pipeline.support import Preprocessing
+from tests.pipeline.support import REPOSITORY, Preprocessing
 from tests.web import Web, photo, serving
 
-OPTIONS = DownloadOptions(threads=8, per_host=8, retries=2, backoff_s=0.02, max_wait_s=5, silence_s=1.0, total_s=2.0)
+OPTIONS = DownloadOptions(threads=8, per_host=8, retries=2, backoff_s=0.02, max_wait_s=5)
+HASTY = replace(OPTIONS, silence_s=1.0, total_s=2.0)
 DISALLOWED = ("noai", "noimageai", "noindex")
 
 
@@ -91,6 +95,7 @@ def test_a_server_that_misbehaves_costs_nothing_but_its_own_links(tmp_path: Path
     fetch(
         tmp_path,
         [*(web.url + path for path in paths), "http://127.0.0.1:9/closed", "ftp://x/y", "no address", "http://["],
+        HASTY,
     )
     told = {row["url"]: row for row in pq.read_table(tmp_path / "00000.parquet").to_pylist()}
     stored = {url.removeprefix(web.url) for url, row in told.items() if row["status"] == "success"}
@@ -125,6 +130,16 @@ def test_a_server_that_misbehaves_costs_nothing_but_its_own_links(tmp_path: Path
         if path.suffix not in (".txt", ".json"):
             with Image.open(path) as image:
                 image.load()
+
+
+def test_a_server_that_drips_out_its_headers_holds_nobody_up(tmp_path: Path, web: Web) -> None:
+    limits = Limits(connect_s=0.5, silence_s=0.5, total_s=1.0)
+    links = pa.table({"url": [f"{web.url}/dribble/{n}" for n in range(3)] + web.photos(20), "caption": [None] * 23})
+    started = time.monotonic()
+    outcome = Downloader(tmp_path, DownloadOptions(threads=2, retries=10, backoff_s=0.05), limits).run([links])
+    assert time.monotonic() - started < 9  # they drip for ten seconds each
+    assert outcome.stored == 20
+    assert [message for _, _, message in outcome.failures] == ["took longer than 1 s"] * 3
 
 
 def test_retry_after_is_kept_for_the_whole_host(tmp_path: Path, web: Web) -> None:
@@ -263,6 +278,32 @@ def test_a_download_killed_half_way_goes_on(preprocessing: Preprocessing, tmp_pa
     assert len(whole) >= 120
     assert not list(root.rglob(".tmp-*"))
     assert "taken over from an earlier run" in preprocessing(*arguments)
+
+
+def test_a_full_disk_is_one_clear_line_and_loses_nothing(
+    preprocessing: Preprocessing, tmp_path: Path, web: Web
+) -> None:
+    table = write_table(tmp_path / "links.tsv", web.photos(150))
+    arguments = ("download", table, "--name", "photos", "--connections", 4)
+    # The system refuses to let a file grow beyond this: the journal meets it first, as it would a full disk.
+    code = "import resource, runpy; resource.setrlimit(resource.RLIMIT_FSIZE, (15_000, 15_000)); "
+    code += "runpy.run_module('preprocessing', run_name='__main__')"
+    full = subprocess.run(
+        [sys.executable, "-c", code, *map(str, arguments), "--data-dir", str(preprocessing.data_dir)],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert full.returncode == 1, full
+    assert full.stderr.count("\n") <= 3
+    assert "Downloading to" in full.stderr
+    assert "Traceback" not in full.stderr
+    stored = len(list((preprocessing.data_dir / "sources" / "photos" / "00000").glob("*.jpg")))
+    assert 20 <= stored < 150
+    web.asked.clear()
+    assert "150 kept, 0 dropped" in preprocessing(*arguments)
+    assert sum(web.asked.values()) <= 150 - stored + 8
 
 
 def test_ctrl_c_keeps_what_is_done(preprocessing: Preprocessing, tmp_path: Path, web: Web) -> None:

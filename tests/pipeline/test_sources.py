@@ -19,6 +19,8 @@ from clip_branches.catalogue import Catalogue
 from clip_branches.encoding import Encoder
 from clip_branches.encoding._torchvision import ensure_torchvision
 from clip_branches.errors import InvalidInput
+from clip_branches.settings import DataSettings
+from data_service.app import create_app
 from preprocessing.sources.cifar10 import pack_cifar10
 from tests.pipeline.support import Preprocessing, everything, write_images
 from tests.web import photo
@@ -33,6 +35,19 @@ def check_readable(catalogue: Catalogue, count: int) -> None:
         assert hashlib.sha256(content).hexdigest() == item["sha256"]
         with Image.open(io.BytesIO(content)) as image:
             assert image.size == (item["width"], item["height"])
+
+
+def check_served(preprocessing: Preprocessing) -> None:
+    """The data service shows what is packed: the original bytes, and a thumbnail."""
+    app = create_app(DataSettings(data_dir=preprocessing.data_dir))
+    app.extensions["shelf"].look()
+    client = app.test_client()
+    item = everything(preprocessing.catalogue())[11]
+    url = f"/v1/catalogues/photos/items/{item['id']}/image"
+    whole, small = client.get(url), client.get(f"{url}?width=40")
+    assert hashlib.sha256(whole.data).hexdigest() == item["sha256"]
+    assert (small.status_code, whole.mimetype.partition("/")[0]) == (200, "image")
+    app.extensions["shelf"].stop()
 
 
 def test_webdataset_tars_become_a_catalogue(preprocessing: Preprocessing, tmp_path: Path) -> None:
@@ -50,6 +65,7 @@ def test_webdataset_tars_become_a_catalogue(preprocessing: Preprocessing, tmp_pa
     assert "filter: 40 kept, 0 dropped" in output
     check_readable(preprocessing.catalogue(), 40)
     assert everything(preprocessing.catalogue())[25]["caption"] == "caption 1 5"
+    check_served(preprocessing)
     assert "40 taken over from an earlier run" in preprocessing.build(folder)
 
 
@@ -62,6 +78,7 @@ def test_a_hugging_face_folder_becomes_a_catalogue(preprocessing: Preprocessing,
     output = preprocessing.build(folder)
     assert "filter: 29 kept, 1 dropped (undecodable 1)" in output
     check_readable(preprocessing.catalogue(), 29)
+    check_served(preprocessing)
     assert {item["caption"] for item in everything(preprocessing.catalogue())} >= {"number 0", "number 29"}
     dropped = pq.read_table(preprocessing.work() / "dropped.parquet").to_pylist()
     assert dropped[0]["source"] == "train-0.parquet#image@3"
