@@ -58,9 +58,9 @@ def create_app(settings: DataSettings | None = None) -> OpenAPI:
     settings = settings if settings is not None else DataSettings.load()
     thumbnails = Thumbnails(settings.data_dir / "cache" / "thumbnails", settings.thumbnail_quality)
 
-    def open_one(name: str, path: Path) -> Catalogue:
-        catalogue = Catalogue.open(path, verify=True)
-        thumbnails.forget_others(name, catalogue.generation)
+    def open_one(name: str, path: Path, before: Catalogue | None) -> Catalogue:
+        catalogue = Catalogue.open(path, verify=True, like=before)
+        thumbnails.forget_others(name, catalogue)
         return catalogue
 
     shelf: Shelf[Catalogue] = Shelf(settings.catalogues_dir, open_one, interval_s=settings.catalogue_check_s)
@@ -89,20 +89,22 @@ def _register_routes(app: OpenAPI, shelf: Shelf[Catalogue], images: Images) -> N
     @app.get("/v1/catalogues/<name>/items", tags=tags, responses={200: ItemsResponse})
     def items(path: CataloguePath, query: IdsQuery) -> Response:
         """Captions, sizes and metadata of many images, in the order of the ids; ids that are not there are listed."""
+        ids = _ids(query.ids)
         catalogue = shelf.get(path.name)
-        found, missing = catalogue.items(_ids(query.ids))
+        found, missing = catalogue.items(ids)
+        if missing:  # the search service may know a newer generation already
+            found, missing = shelf.latest(path.name).items(ids)
         return json_response(ItemsResponse(items=[_item(values) for values in found], missing=missing))
 
     @app.get("/v1/catalogues/<name>/items/<int:id>", tags=tags, responses={200: Item})
     def item(path: ItemPath) -> Response:
         """Caption, size and metadata of one image."""
-        return json_response(_item(_one(shelf.get(path.name), path)))
+        return json_response(_item(_one(shelf, path)[1]))
 
     @app.get("/v1/catalogues/<name>/items/<int:id>/image", tags=tags, responses={200: _IMAGE})
     def image(path: ItemPath, query: ImageQuery) -> Response:
         """The image itself: the original file, or a thumbnail that is made once and kept."""
-        catalogue = shelf.get(path.name)
-        return images.respond(request, path.name, catalogue, _one(catalogue, path), query.width)
+        return images.respond(request, path.name, *_one(shelf, path), query.width)
 
 
 _IMAGE = {
@@ -124,13 +126,17 @@ def _ids(text: str) -> list[int]:
     return [int(part) for part in parts]
 
 
-def _one(catalogue: Catalogue, path: ItemPath) -> dict[str, object]:
+def _one(shelf: Shelf[Catalogue], path: ItemPath) -> tuple[Catalogue, dict[str, object]]:
+    """The item, and the generation of the catalogue that holds it."""
+    catalogue = shelf.get(path.name)
+    if not catalogue.contains([path.id])[0]:
+        catalogue = shelf.latest(path.name)
     found, _ = catalogue.items([path.id])
     if not found:
         raise UnknownItem(
             f"The id must be of an image in the catalogue '{path.name}'. Got {path.id} instead.", field="id"
         )
-    return found[0]
+    return catalogue, found[0]
 
 
 def _item(values: dict[str, object]) -> Item:

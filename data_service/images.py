@@ -57,14 +57,14 @@ class Images:
         if size is None:
             content = _read(catalogue, item)
             return content, _mimetype(content, item)
-        kept = self._thumbnails.load(name, catalogue.generation, item["sha256"], size)
+        kept = self._thumbnails.load(name, item["sha256"], size)
         if kept is not None:
             return kept, MIMETYPE
         try:
             picture = decode_image(_read(catalogue, item))
         except InvalidInput as error:
             raise DamagedFile(f"The image {item['id']} cannot be decoded. {error.message}", field="id") from error
-        return self._thumbnails.make(name, catalogue.generation, item["sha256"], size, picture), MIMETYPE
+        return self._thumbnails.make(name, item["sha256"], size, picture), MIMETYPE
 
 
 def _read(catalogue: Catalogue, item: dict[str, Any]) -> bytes:

@@ -34,7 +34,15 @@ _MODELS_DIR = click.option(
     "--models-dir", type=_FOLDER, default=Path("assets/models"), envvar="MODELS_DIR", show_default=True
 )
 _PRECISIONS = ("auto", "fp32", "bf16", "fp16")
+_GROWING = "preprocessing.growing.commands"
 _LAZY = {
+    "run": ("preprocessing.run:run", "Make a catalogue by a recipe file, TOML or JSON."),
+    "add": (f"{_GROWING}:add", "Append what is new in a catalogue's source."),
+    "delete": (f"{_GROWING}:delete", "Delete images from a catalogue."),
+    "compact": (f"{_GROWING}:compact", "Merge a catalogue's segments, without what was deleted."),
+    "verify": (f"{_GROWING}:verify", "Check every file of a catalogue."),
+    "info": (f"{_GROWING}:info", "Say what a catalogue holds."),
+    "export": (f"{_GROWING}:export", "Write a catalogue as Parquet, CSV, webdataset or clip-retrieval."),
     "train-demo-model": (
         "preprocessing.demo_model.command:train_demo_model_command",
         "Train the small CLIP that the demo uses.",
@@ -111,8 +119,8 @@ def demo(count: int, seed: int, name: str, model: str, data_dir: Path, workers: 
     with _workplace(data_dir, name) as work:
         folder = data_dir / "sources" / name
         _say(make_demo_source(folder, count=count, seed=seed, workers=workers))
-        build_catalogue(work, demo_recipe(folder, model), _embed_options(workers, how), _say)
-        _say_catalogue(work)
+        report = build_catalogue(work, demo_recipe(folder, model), _embed_options(workers, how), _say)
+        _say_catalogue(work, report)
 
 
 @main.command(help="Build a catalogue from the images of SOURCE: fetch, filter, embed and index.")
@@ -128,9 +136,10 @@ def build(source: Path, data_dir: Path, workers: int, **values: Any) -> None:
 
     with _workplace(data_dir, _name_of(source, values["name"])) as work:
         recipe = _recipe(source, work, values)
-        _say(download_source(work, recipe.source, how_to_download(values)))
-        build_catalogue(work, recipe, _embed_options(workers, values), _say)
-        _say_catalogue(work)
+        fetched = download_source(work, recipe.source, how_to_download(values))
+        _say(fetched)
+        report = build_catalogue(work, recipe, _embed_options(workers, values), _say, fetched=fetched)
+        _say_catalogue(work, report)
 
 
 @main.command(help="Fetch the images that SOURCE, a table of addresses or Unsplash's data set, names.")
@@ -245,7 +254,9 @@ def _say(summary: Summary | None) -> None:
         click.echo(line)
 
 
-def _say_catalogue(work: Workplace) -> None:
+def _say_catalogue(work: Workplace, report: Path | None = None) -> None:
     from preprocessing.stages.build import describe_catalogue
 
     click.echo(describe_catalogue(work.catalogue))
+    if report is not None:
+        click.echo(f"The report: {report}")

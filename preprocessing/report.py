@@ -54,6 +54,14 @@ def write_notes(path: Path, notes: Sequence[Note]) -> None:
         pq.write_table(pa.table(columns, schema=_NOTES), temporary)
 
 
+def read_notes(path: Path) -> list[Note]:
+    """The notes in a file that ``write_notes`` wrote; none when it is not there."""
+    if not path.exists():
+        return []
+    table = pq.read_table(path, columns=_NOTES.names)
+    return [Note(*values) for values in zip(*(column.to_pylist() for column in table.columns), strict=True)]
+
+
 def _reasons(notes: Sequence[Note]) -> str:
     counts = Counter(note.reason for note in notes).most_common()
     return f" ({', '.join(f'{reason} {count:,}' for reason, count in counts)})" if counts else ""

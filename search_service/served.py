@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import threading
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,9 +69,20 @@ class ServedOpener:
         self._settings = settings
         self._towers: dict[tuple[str, str | None], tuple[Encoder, threading.Lock]] = {}
 
-    def open(self, name: str, path: Path) -> Served:
-        """Open the catalogue in ``path``. Raises DamagedFile naming the file, ConfigurationError naming the model."""
-        catalogue = Catalogue.open(path, verify=True)
+    def open(self, name: str, path: Path, before: Served | None = None) -> Served:
+        """Open the catalogue in ``path``; what it shares with the generation ``before`` is not read again.
+
+        Raises DamagedFile naming the file, ConfigurationError naming the model.
+        """
+        like = None if before is None else before.catalogue
+        return self._serve(name, Catalogue.open(path, verify=True, like=like))
+
+    def open_earlier(self, served: Served, fingerprint: str) -> Served | None:
+        """An earlier generation of the catalogue that ``served`` is of, or None when it is not kept whole any more."""
+        catalogue = Catalogue.open_earlier(served.catalogue.path, fingerprint, like=served.catalogue)
+        return None if catalogue is None else self._serve(served.name, catalogue)
+
+    def _serve(self, name: str, catalogue: Catalogue) -> Served:
         spec = catalogue.encoder
         quantiser = Quantiser.load(spec.quantiser_path)
         check_towers(spec.model, self._settings.models_dir, spec.fingerprint)
@@ -86,8 +96,7 @@ class ServedOpener:
                 "Build it again."
             )
         encoder = Encoder(towers.model, towers.preprocess, towers.tokenizer, head=head, quantiser=quantiser)
-        fingerprint = hashlib.sha256(catalogue.manifest.to_bytes()).hexdigest()
-        return Served(name, catalogue, engine, QueryEncoder(encoder, lock), quantiser, fingerprint)
+        return Served(name, catalogue, engine, QueryEncoder(encoder, lock), quantiser, catalogue.fingerprint)
 
     def _load_towers(self, model: str, fingerprint: str | None) -> tuple[Encoder, threading.Lock]:
         # A model that was trained again is another one, though it has the same name.

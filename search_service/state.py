@@ -60,7 +60,7 @@ class SearchState:
         self._opener = ServedOpener(self._settings)
         self._searcher = Searcher(self._settings, self.shelf)
 
-    def _open(self, name: str, path: Path) -> Served:
+    def _open(self, name: str, path: Path, before: Served | None) -> Served:
         if self._opener is None:
             raise ServiceUnavailable("The search service is starting.")
-        return self._opener.open(name, path)
+        return self._opener.open(name, path, before)

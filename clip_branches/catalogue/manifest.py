@@ -16,6 +16,8 @@ from clip_branches.files import write_whole
 FORMAT: Final = "clip-branches-catalogue"
 VERSION: Final = 1
 MANIFEST = "manifest.json"
+# Came after the first manifests were written: absent, not null, where unused, so that those stay byte for byte right.
+_ABSENT_WHEN_UNUSED = ("amended", "removed", "recipe_file")
 NAME_PATTERN = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
 
 
@@ -75,15 +77,38 @@ class Manifest(_Strict):
     next_id: int = Field(ge=1, le=2**63 - 1, description="Ids below are used up, deleted or not; none is reused.")
     encoder: EncoderEntry
     segments: list[SegmentEntry] = Field(min_length=1)
+    # Tombstones: ids (k,) uint64 of rows that are no longer items.
     deleted: NamedFile | None = None
+    # Whole rows that stand in place of those of the segments, by id.
+    amended: NamedFile | None = None
+    # What was deleted on purpose, so that it is not added again.
+    removed: NamedFile | None = None
     examples: list[str] = []
     recipe: dict[str, JsonValue] | None = Field(None, description="How the generation was made.")
+    # The same recipe, as a file that makes the catalogue again.
+    recipe_file: NamedFile | None = None
 
     def to_bytes(self) -> bytes:
         """The one byte form of this manifest: JSON whose last key is a checksum over all that stands before it."""
         values = self.model_dump(mode="json")
+        for key in _ABSENT_WHEN_UNUSED:
+            if values[key] is None:
+                del values[key]
         values["checksum"] = hashlib.sha256(_dump(values)).hexdigest()
         return _dump(values)
+
+    def files(self) -> dict[str, FileEntry]:
+        """Every file of this generation by its path in the catalogue folder, without the manifest itself."""
+        named = [*self.encoder.head, self.encoder.quantiser]
+        named += [file for file in (self.deleted, self.amended, self.removed, self.recipe_file) if file is not None]
+        files: dict[str, FileEntry] = {file.file: file for file in named}
+        for segment in self.segments:
+            files.update({f"segments/{segment.id}/{name}": file for name, file in segment.files.items()})
+        return files
+
+    def fingerprint(self) -> str:
+        """Digest that tells this generation from every other, also from one built anew under the same name."""
+        return hashlib.sha256(self.to_bytes()).hexdigest()
 
     def save(self, folder: Path) -> None:
         """Commit: write ``folder/manifest.json`` in one rename."""
@@ -105,7 +130,12 @@ def read_manifest(folder: Path) -> Manifest:
 
     Raises UnknownCatalogue when there is none, DamagedFile naming the file when it is not what it must be.
     """
-    path = folder / MANIFEST
+    return read_manifest_file(folder / MANIFEST)
+
+
+def read_manifest_file(path: Path) -> Manifest:
+    """The manifest in the file ``path``; errors as of ``read_manifest``."""
+    folder = path.parent
     try:
         content = path.read_bytes()
     except (FileNotFoundError, NotADirectoryError) as error:

@@ -11,8 +11,10 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
+from clip_branches.catalogue.amended import read_amended, rows_among
+from clip_branches.catalogue.history import earlier_manifests
 from clip_branches.catalogue.lookup import IdLookup, as_ids
-from clip_branches.catalogue.manifest import MANIFEST, Manifest, NamedFile, read_manifest
+from clip_branches.catalogue.manifest import MANIFEST, Manifest, NamedFile, SegmentEntry, read_manifest
 from clip_branches.catalogue.packed import read_source
 from clip_branches.catalogue.rows import rows_to_items
 from clip_branches.catalogue.segment import Segment, map_array
@@ -42,22 +44,26 @@ class Catalogue:
 
     Attributes: ``path`` folder; ``name``; ``title``; ``generation`` from 1; ``size`` number of live items;
     ``image_root`` absolute folder of the images; ``encoder``; ``examples`` queries worth trying; ``segments``;
-    ``deleted`` sorted uint64 ids with a tombstone; ``has_captions``. Safe to use from several threads.
+    ``deleted`` sorted uint64 ids with a tombstone; ``has_captions``; ``fingerprint`` tells this generation from every
+    other, also from one built anew. Safe to use from several threads.
     """
 
-    def __init__(self, path: Path, manifest: Manifest, *, verify: bool) -> None:
+    def __init__(self, path: Path, manifest: Manifest, *, verify: bool, like: Catalogue | None = None) -> None:
         self.path = path
         self.manifest = manifest
+        self.fingerprint = manifest.fingerprint()
         self.name = manifest.name
         self.title = manifest.title
         self.generation = manifest.generation
         self.examples = list(manifest.examples)
         self.image_root = (path / manifest.image_root).resolve()
         self.encoder = _check_encoder(path, manifest, verify=verify)
+        amended = read_amended(path, manifest.amended, verify=verify)
+        segments = [_open_segment(path, entry, verify=verify, like=like) for entry in manifest.segments]
         self.segments: tuple[Segment, ...] = tuple(
-            Segment(path / "segments" / entry.id, entry, verify=verify) for entry in manifest.segments
+            segment.with_amended(rows_among(amended, segment.ids)) for segment in segments
         )
-        self.deleted = _read_deleted(path, manifest.deleted, verify=verify)
+        self.deleted = read_deleted(path, manifest.deleted, verify=verify)
         self.has_captions = any(segment.has_captions for segment in self.segments)
         self._lookup: IdLookup | None = None
         self._lock = threading.Lock()
@@ -65,22 +71,36 @@ class Catalogue:
         self.size = rows - (int(self._ids().find(self.deleted)[1].sum()) if len(self.deleted) else 0)
 
     @classmethod
-    def open(cls, path: str | Path, *, verify: bool = True) -> Self:
+    def open(cls, path: str | Path, *, verify: bool = True, like: Catalogue | None = None) -> Self:
         """Open the current generation of the catalogue in folder ``path``.
 
         ``verify=True`` reads every file once and checks it against its checksum; False checks sizes and headers only.
-        Raises UnknownCatalogue when there is none, DamagedFile naming the first file that is not what it must be.
+        ``like``, another generation that is open, lends its segments where they are the same: they are neither read
+        nor checked again, so that opening costs what is new. Raises UnknownCatalogue when there is none, DamagedFile
+        naming the first file that is not what it must be.
         """
         path = Path(path)
         for _ in range(3):
             manifest = _read_known(path)
             try:
-                return cls(path, manifest, verify=verify)
+                return cls(path, manifest, verify=verify, like=like)
             except DamagedFile:
                 # Two commits while this generation was being opened: its files are gone, rightly. Open the new one.
                 if _read_known(path).generation == manifest.generation:
                     raise
-        return cls(path, _read_known(path), verify=verify)
+        return cls(path, _read_known(path), verify=verify, like=like)
+
+    @classmethod
+    def open_earlier(cls, path: str | Path, fingerprint: str, *, like: Catalogue | None = None) -> Self | None:
+        """An earlier generation by its fingerprint, or None when it is no longer kept whole."""
+        path = Path(path)
+        for manifest in earlier_manifests(path, _read_known(path)):
+            if manifest.fingerprint() == fingerprint:
+                try:
+                    return cls(path, manifest, verify=True, like=like)
+                except DamagedFile:
+                    return None
+        return None
 
     def items(self, ids: Sequence[int] | npt.NDArray[np.integer[Any]]) -> tuple[list[dict[str, Any]], list[int]]:
         """Items by id, in the order asked for, and the ids that are not there (or are deleted).
@@ -171,7 +191,17 @@ def _check_encoder(path: Path, manifest: Manifest, *, verify: bool) -> EncoderSp
     return EncoderSpec(entry.model, path / entry.quantiser.file, head_path, entry.fingerprint)
 
 
-def _read_deleted(path: Path, entry: NamedFile | None, *, verify: bool) -> npt.NDArray[np.uint64]:
+def _open_segment(path: Path, entry: SegmentEntry, *, verify: bool, like: Catalogue | None) -> Segment:
+    folder = path / "segments" / entry.id
+    for segment in like.segments if like is not None else ():
+        # The same id under another checksum is another segment: of a catalogue that was built from scratch.
+        if segment.entry == entry and segment.path == folder:
+            return segment
+    return Segment(folder, entry, verify=verify)
+
+
+def read_deleted(path: Path, entry: NamedFile | None, *, verify: bool) -> npt.NDArray[np.uint64]:
+    """The sorted ids with a tombstone in a generation of the catalogue in ``path``. Raises DamagedFile."""
     if entry is None:
         return np.empty(0, dtype=np.uint64)
     check_file(path / entry.file, size=entry.bytes, sha256=entry.sha256 if verify else None)

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import copy
 import threading
 import tokenize
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from clip_branches.catalogue.amended import apply_amended
 from clip_branches.catalogue.manifest import SegmentEntry
 from clip_branches.catalogue.storage import check_file
 from clip_branches.errors import DamagedFile, InvalidInput
@@ -47,6 +49,7 @@ class Segment:
         for name, file in entry.files.items():
             check_file(folder / name, size=file.bytes, sha256=file.sha256 if verify else None)
         self.id = entry.id
+        self.entry = entry
         self.rows = entry.rows
         self.path = folder
         self.index_path = folder / INDEX
@@ -55,8 +58,17 @@ class Segment:
         if EMBEDDINGS in entry.files:
             self.embeddings = map_array(folder / EMBEDDINGS, np.dtype(np.float16), rows=entry.rows, ndim=2)
         self._items = _open_items(folder / ITEMS, entry.rows)
+        self._amended: pa.Table | None = None
         self._table: pa.Table | None = None
         self._lock = threading.Lock()
+
+    def with_amended(self, amended: pa.Table | None) -> Self:
+        """This segment, its files mapped once, with the rows of ``amended`` in place of those of the same ids."""
+        if amended is None and self._amended is None:
+            return self
+        other = copy.copy(self)  # also the lock: the open Parquet file is shared, and read by one thread at a time
+        other._amended, other._table = amended, None
+        return other
 
     def table(self, columns: Sequence[str] | None = None) -> pa.Table:
         """The rows as a pyarrow table: id, source, caption, width, height, sha256 and the metadata columns.
@@ -66,9 +78,10 @@ class Segment:
         with self._lock:
             if self._table is None:
                 try:
-                    self._table = self._items.read()
+                    table = self._items.read()
                 except (pa.ArrowException, OSError) as error:
                     raise DamagedFile(f"The file {self.path / ITEMS} is damaged: {error}.") from error
+                self._table = table if self._amended is None else apply_amended(table, self._amended)
             table = self._table
         if columns is None:
             return table
@@ -78,13 +91,27 @@ class Segment:
         return table.select(list(columns))
 
     @property
+    def is_amended(self) -> bool:
+        """Whether some of its rows are not those of its file."""
+        return self._amended is not None
+
+    def check(self) -> None:
+        """Read every file once; DamagedFile naming the first that does not have its checksum."""
+        for name, file in self.entry.files.items():
+            check_file(self.path / name, size=file.bytes, sha256=file.sha256)
+
+    @property
     def metadata_columns(self) -> tuple[str, ...]:
         """Names of the columns beyond the six that every catalogue has."""
-        return tuple(name for name in self._items.schema_arrow.names if name not in CORE_COLUMNS)
+        further = () if self._amended is None else self._amended.column_names
+        names = dict.fromkeys([*self._items.schema_arrow.names, *further])
+        return tuple(name for name in names if name not in CORE_COLUMNS)
 
     @property
     def has_captions(self) -> bool:
         """True when at least one row has a caption (told from the file's statistics)."""
+        if self._amended is not None:
+            return bool(self.table(["caption"]).column("caption").null_count < self.rows)
         metadata = self._items.metadata
         column = self._items.schema_arrow.get_field_index("caption")
         nulls = 0

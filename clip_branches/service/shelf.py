@@ -24,7 +24,7 @@ Stamp = tuple[int, int, int]
 
 @dataclass(frozen=True)
 class _Slot(Generic[Opened]):
-    """One catalogue: what was opened, or the error that it could not be."""
+    """One catalogue: what was opened, or the error that it could not be; both when a newer generation is damaged."""
 
     stamp: Stamp
     opened: Opened | None
@@ -33,17 +33,19 @@ class _Slot(Generic[Opened]):
 
 
 class Shelf(Generic[Opened]):
-    """Opens every catalogue below ``folder`` with ``open_one(name, path)``, in a thread of its own.
+    """Opens every catalogue below ``folder`` with ``open_one(name, path, before)``, in a thread of its own.
 
-    A look every ``interval_s`` seconds opens a catalogue whose manifest is new or changed, drops one that is gone, and
-    tries one that could not be opened again every half minute. A request uses what is open when it asks: what it
-    holds stays usable, however often the catalogue is replaced meanwhile. ``prepare`` runs once, before the first look.
+    ``before`` is what is open of that catalogue already, or None: a new generation can take over what it shares with
+    it. A look every ``interval_s`` seconds opens a catalogue whose manifest is new or changed, drops one that is gone,
+    and tries one that could not be opened again every half minute; until that works, the generation before is served.
+    A request uses what is open when it asks: what it holds stays usable, however often the catalogue is replaced
+    meanwhile. ``prepare`` runs once, before the first look.
     """
 
     def __init__(
         self,
         folder: Path,
-        open_one: Callable[[str, Path], Opened],
+        open_one: Callable[[str, Path, Opened | None], Opened],
         *,
         interval_s: float,
         prepare: Callable[[], None] | None = None,
@@ -97,13 +99,24 @@ class Shelf(Generic[Opened]):
             raise type(error)(error.message, field=error.field)
         return slot.opened
 
+    def latest(self, name: str) -> Opened:
+        """As ``get``, after a look for a newer generation if there is one: for what a request misses in this one."""
+        slot = self._slots.get(name)
+        if slot is not None and _stamp(self.folder / name / MANIFEST) not in (slot.stamp, None):
+            self.look()
+        return self.get(name)
+
     def opened(self) -> dict[str, Opened]:
         """Every open catalogue by name, sorted."""
         return {name: slot.opened for name, slot in sorted(self._slots.items()) if slot.opened is not None}
 
     def unavailable(self) -> dict[str, str]:
         """Why a catalogue cannot be served, by name."""
-        return {name: slot.error.message for name, slot in sorted(self._slots.items()) if slot.error is not None}
+        return {
+            name: slot.error.message
+            for name, slot in sorted(self._slots.items())
+            if slot.error is not None and slot.opened is None
+        }
 
     def problems(self) -> list[str]:
         """Why the service is not ready: still starting, or nothing to serve; empty when it is."""
@@ -143,25 +156,27 @@ class Shelf(Generic[Opened]):
         slot = self._slots.get(name)
         if slot is None or slot.stamp != stamp:
             return True
-        return slot.opened is None and time.monotonic() - slot.tried > _RETRY_FAILED_S
+        return slot.error is not None and time.monotonic() - slot.tried > _RETRY_FAILED_S
 
     def _open(self, name: str, stamp: Stamp) -> _Slot[Opened]:
         started = time.monotonic()
-        future = self._worker.submit(self._open_one, name, self.folder / name)
+        before = self._slots.get(name)
+        kept = None if before is None else before.opened
+        future = self._worker.submit(self._open_one, name, self.folder / name, kept)
         error = future.exception()
         if error is None:
             seconds = round(time.monotonic() - started, 2)
             _log.info("catalogue opened", extra={"catalogue": name, "seconds": seconds})
             return _Slot(stamp, future.result(), None, time.monotonic())
         told = _as_project_error(name, error)
-        before = self._slots.get(name)
         # A catalogue that stays damaged is tried again for ever: its reason is logged once.
         known = before is not None and before.error is not None and before.error.message == told.message
         details = {"catalogue": name, "reason": str(error)}
         _log.log(
             logging.DEBUG if known else logging.ERROR, "catalogue refused", extra=details, exc_info=_unexpected(error)
         )
-        return _Slot(stamp, None, told, time.monotonic())
+        # What is open is whole, whatever became of the files since: requests go on with it.
+        return _Slot(stamp, kept, told, time.monotonic())
 
     def _watch(self) -> None:
         if self._prepare is not None:

@@ -14,6 +14,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from clip_branches.catalogue import Catalogue, CatalogueWriter, read_manifest
+from clip_branches.catalogue.reader import read_deleted
+from clip_branches.catalogue.removed import read_removed
 from clip_branches.catalogue.segment import ITEMS
 from clip_branches.catalogue.storage import check_file
 from clip_branches.engine import BoxIndex, index_order
@@ -22,6 +24,7 @@ from clip_branches.files import sha256_of
 from preprocessing.examples import suggest_examples
 from preprocessing.projection import Projection, head_and_quantiser_files, prepare_projection
 from preprocessing.recipe import Recipe
+from preprocessing.recipe_file import recipe_text
 from preprocessing.report import Note, Summary
 from preprocessing.shards import Shards
 from preprocessing.sources import image_root
@@ -38,10 +41,10 @@ def index_images(work: Workplace, recipe: Recipe, models_dir: Path) -> Summary:
     Raises ConfigurationError when an earlier stage is missing or was run with another model.
     """
     started = time.monotonic()
-    kept = pq.read_table(work.require(work.kept, "filter"))
+    kept, passed_over = _without_removed(work.catalogue, pq.read_table(work.require(work.kept, "filter")))
     fingerprint = work.check_embedded_by(recipe.embedding.model, models_dir)
     embeddings, found = Shards(work.shards, fingerprint).gather(kept.column("sha256").to_pylist())
-    failed = [
+    failed = passed_over + [
         Note(source, "unreadable", "it has no embedding")
         for source in kept.filter(pa.array(~found)).column("source").to_pylist()
     ]
@@ -63,6 +66,17 @@ def index_images(work: Workplace, recipe: Recipe, models_dir: Path) -> Summary:
     return Summary("index", rows, 0 if current else rows, rows if current else 0, seconds, failed, warnings)
 
 
+def _without_removed(catalogue: Path, kept: pa.Table) -> tuple[pa.Table, list[Note]]:
+    """``kept`` without the images that were deleted from the catalogue on purpose, and a note for each of those."""
+    try:
+        removed = read_removed(catalogue, read_manifest(catalogue)).images
+    except UnknownCatalogue:
+        return kept, []
+    again = np.array([image in removed for image in kept.column("sha256").to_pylist()], dtype=np.bool_)
+    sources = kept.filter(pa.array(again)).column("source").to_pylist()
+    return kept.filter(pa.array(~again)), [Note(source, "deleted", "`add --again` takes it back") for source in sources]
+
+
 def _commit(
     work: Workplace,
     recipe: Recipe,
@@ -82,6 +96,7 @@ def _commit(
         encoder=projection.spec,
         examples=recipe.examples,
         recipe={**recipe.model_dump(mode="json"), "inputs": inputs},
+        recipe_text=recipe_text(work.name, recipe),
     ) as writer:
         known, notes = _known_ids(work.catalogue)
         ids = _stable_ids(writer, kept.column("sha256").to_pylist(), known)
@@ -96,10 +111,11 @@ def _known_ids(catalogue: Path) -> tuple[dict[str, int], list[Note]]:
     known: dict[str, int] = {}
     notes: list[Note] = []
     try:
-        segments = read_manifest(catalogue).segments
+        manifest = read_manifest(catalogue)
     except UnknownCatalogue:
         return known, notes
-    for entry in segments:
+    deleted = read_deleted(catalogue, manifest.deleted, verify=True)
+    for entry in manifest.segments:
         path = catalogue / "segments" / entry.id / ITEMS
         try:
             check_file(path, size=entry.files[ITEMS].bytes, sha256=entry.files[ITEMS].sha256)
@@ -107,6 +123,8 @@ def _known_ids(catalogue: Path) -> tuple[dict[str, int], list[Note]]:
             notes.append(Note(str(path), "ids lost", f"{error.message} Its images get new ids."))
             continue
         table = pq.read_table(path, columns=["id", "sha256"])
+        if len(deleted):  # an id that was deleted never comes back, though the image may
+            table = table.filter(pa.array(~np.isin(table.column("id").to_numpy(), deleted)))
         known.update(zip(table.column("sha256").to_pylist(), table.column("id").to_pylist(), strict=True))
     return known, notes
 
