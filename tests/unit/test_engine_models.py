@@ -189,6 +189,14 @@ def test_text_that_says_what_is_wanted_is_trusted_and_other_text_is_not() -> Non
     assert trusts[0] > 0.5 > trusts[1]
 
 
+def test_labels_that_agree_with_the_text_leave_its_order_as_it_is() -> None:
+    direction = RIGHT.mean(axis=0) - CODES.mean(axis=0)
+    best = np.argsort(-(CODES @ direction), kind="stable")
+    scorer = LinearScorer(anchor=direction).fit(CODES[best[:5]], np.ones(5), unlabelled=CODES[-200:])
+    order = np.argsort(-scorer.decision_function(CODES), kind="stable")
+    assert np.allclose((CODES @ direction)[order], (CODES @ direction)[best], rtol=1e-5)
+
+
 def test_scores_of_a_linear_model_are_log_odds() -> None:
     scorer = _fitted(LinearScorer(), positives=10, negatives=10, unlabelled=300)
     odds = scorer.decision_function(CODES)
