@@ -13,12 +13,13 @@ from PIL import Image
 from clip_branches.catalogue import Catalogue
 from clip_branches.encoding import Encoder, Head, Quantiser
 from clip_branches.encoding.fingerprint import check_encoder, check_towers
-from clip_branches.engine import CatalogueEngine
+from clip_branches.engine import CatalogueEngine, Workers
 from clip_branches.errors import ConfigurationError
 from clip_branches.schemas import CatalogueSummary
 from clip_branches.settings import SearchSettings
 
 Vectors = npt.NDArray[np.float32]
+_KNOWN_TEXTS = 1_024
 
 
 class QueryEncoder:
@@ -28,11 +29,22 @@ class QueryEncoder:
         self._encoder = encoder
         # Towers are shared between catalogues; one encoding at a time also keeps torch from oversubscribing the cores.
         self._lock = lock
+        self._known: dict[str, Vectors] = {}
 
     def texts(self, texts: list[str]) -> Vectors:
-        """Unit vectors (n, 32), float32."""
+        """Unit vectors (n, 32), float32; the words of the latest queries are remembered from round to round."""
+        return np.stack([self._text(text) for text in texts]) if texts else np.empty((0, 32), np.float32)
+
+    def _text(self, text: str) -> Vectors:
+        # One by one: a vector must not depend, in its last bit, on what it was encoded together with.
         with self._lock:
-            return self._encoder.encode_texts(texts)
+            vector = self._known.get(text)
+            if vector is None:
+                vector = np.asarray(self._encoder.encode_texts([text])[0], np.float32)
+                self._known[text] = vector
+                if len(self._known) > _KNOWN_TEXTS:
+                    self._known.pop(next(iter(self._known)))
+            return vector
 
     def image(self, image: Image.Image) -> Vectors:
         """Unit vector (32,), float32."""
@@ -68,6 +80,8 @@ class ServedOpener:
     def __init__(self, settings: SearchSettings) -> None:
         self._settings = settings
         self._towers: dict[tuple[str, str | None], tuple[Encoder, threading.Lock]] = {}
+        threads = settings.engine_threads
+        self._workers = Workers(threads) if threads else Workers.of_machine()
 
     def open(self, name: str, path: Path, before: Served | None = None) -> Served:
         """Open the catalogue in ``path``; what it shares with the generation ``before`` is not read again.
@@ -87,7 +101,7 @@ class ServedOpener:
         quantiser = Quantiser.load(spec.quantiser_path)
         check_towers(spec.model, self._settings.models_dir, spec.fingerprint)
         # The catalogue has just checked the sha256 of every index.
-        engine = CatalogueEngine.open(catalogue, quantiser, verify=False)
+        engine = CatalogueEngine.open(catalogue, quantiser, verify=False, workers=self._workers)
         towers, lock = self._load_towers(spec.model, spec.fingerprint)
         head = towers.head if spec.head_path is None else Head.load(spec.head_path)
         if head is None:

@@ -11,6 +11,7 @@ from clip_branches.engine.index import BLOCK_SIZE, BoxIndex, index_order
 from clip_branches.engine.linear_scorer import LinearScorer
 from clip_branches.engine.suggest import Suggestions, suggest
 from clip_branches.engine.warm import warm_up
+from clip_branches.engine.workers import Workers
 
 __all__ = [
     "BLOCK_SIZE",
@@ -26,6 +27,7 @@ __all__ = [
     "Rule",
     "Suggestions",
     "Why",
+    "Workers",
     "explanation_boxes",
     "fit_feedback",
     "index_order",
