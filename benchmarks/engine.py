@@ -35,6 +35,7 @@ def main() -> None:
     parser.add_argument("--rows", type=float, default=1e6)
     parser.add_argument("--curve", action="store_true", help="also 1e5, 1e6, ... below --rows, without peers")
     parser.add_argument("--http", action="store_true", help="also a refine round over a real server")
+    parser.add_argument("--brief", action="store_true", help="the scan as the only peer, fewer rounds: minutes less")
     parser.add_argument("--threads", type=int, default=2, help="threads that share a query")
     parser.add_argument("--folder", type=Path, help="where codes are made (40 bytes a row)")
     parser.add_argument("--keep", action="store_true")
@@ -67,10 +68,13 @@ def _tables(options: argparse.Namespace, folder: Path) -> Iterator[str]:
         index = BoxIndex.open(folder / f"boxes-{size}.cbx", verify=False, workers=Workers(options.threads))
         # The rows as the index stores them, to be the peers' catalogue too.
         codes = index.codes() if size <= _HEAVY else np.load(path, mmap_mode="r")
-        yield from _table(measure(index, codes, heavy=size == rows <= _HEAVY, goals=_GOALS.get(size, {})))
+        heavy = size == rows <= _HEAVY
+        yield from _table(
+            measure(index, codes, scan=heavy, others=heavy and not options.brief, goals=_GOALS.get(size, {}))
+        )
         del index, codes
     if options.http:
-        yield from http.table(folder, rows, options.threads)
+        yield from http.table(folder, rows, options.threads, brief=options.brief)
 
 
 def _built(path: Path, folder: Path, size: int, threads: int) -> Iterator[str]:
@@ -79,9 +83,10 @@ def _built(path: Path, folder: Path, size: int, threads: int) -> Iterator[str]:
     command = [sys.executable, "-m", "benchmarks.speed.building", str(path), str(target), str(threads)]
     facts = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
     goal = f" (goal {_BUILD_GOALS[size]} s)" if size in _BUILD_GOALS else ""
+    yield f"### {size:,} rows\n"
     yield (
-        f"### {size:,} rows\n\nBuilt in {facts['seconds']:.1f} s{goal}, written in {facts['written']:.1f} s; "
-        f"peak memory {facts['peak'] / facts['codes']:.1f} times the codes; "
+        f"Built in {facts['seconds']:.1f} s{goal}, {facts['processor']:.1f} s of processor time; written in "
+        f"{facts['written']:.1f} s; peak memory {facts['peak'] / facts['codes']:.1f} times the codes; "
         f"{target.stat().st_size / size + 8:.2f} bytes an image, 8 of them its id.\n"
     )
 

@@ -118,6 +118,14 @@ class Misplaced(BaseModel):
     label: Literal["positive", "negative"]
 
 
+class Reading(BaseModel):
+    """What was read to find an answer."""
+
+    blocks: int = Field(description="Blocks of codes that their zones did not settle.")
+    blocks_total: int = Field(description="Blocks of codes there are.")
+    bytes: int = Field(description="Bytes of codes read.")
+
+
 class SearchResponse(BaseModel):
     result_set: str = Field(description="Digest of (generation, request): the same request gives the same id.")
     catalogue: str
@@ -137,6 +145,7 @@ class SearchResponse(BaseModel):
     )
     covered: int = Field(0, description="Images of the answer inside at least one of 'boxes' that is on, exactly.")
     misplaced: list[Misplaced] = Field([], description="Labelled images that the model puts on the other side.")
+    reading: Reading | None = Field(None, description="What was read for it; null for an answer that was known.")
     timings_ms: dict[str, float] = Field(
         description="encode, train, query, rank, explain, store and total; one that was not needed is 0."
     )

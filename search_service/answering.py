@@ -12,7 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from clip_branches.engine import AnswerSet, Box, BranchEnsemble, DecisionBranch, LinearScorer, Rule
-from clip_branches.schemas import BoxSummary, Misplaced, ModelName
+from clip_branches.engine.reading import Reading as Tally
+from clip_branches.schemas import BoxSummary, Misplaced, ModelName, Reading
 from search_service.query import Query
 from search_service.served import Served
 from search_service.training import TrainedModels
@@ -44,6 +45,7 @@ class Timings:
 
     steps: dict[str, float] = field(default_factory=lambda: dict.fromkeys(STEPS, 0.0))
     started: float = field(default_factory=time.perf_counter)
+    tally: Tally = field(default_factory=Tally)
 
     @contextmanager
     def step(self, name: str) -> Iterator[None]:
@@ -52,6 +54,10 @@ class Timings:
             yield
         finally:
             self.steps[name] += (time.perf_counter() - begun) * 1_000
+
+    def read(self) -> Reading | None:
+        """What was read for the answer; None where it was known already."""
+        return Reading(**self.tally.to_json()) if self.tally.blocks_total else None
 
     def to_json(self) -> dict[str, float]:
         total = (time.perf_counter() - self.started) * 1_000
@@ -70,13 +76,13 @@ def compute_answer(
     """The answer of ``query``; the same arguments give the same bytes, whatever else the process does."""
     if query.model == "text" and vector is not None:
         with timings.step("rank"):
-            found = served.engine.nearest_all(vector)
+            found = served.engine.nearest_all(vector, timings.tally)
         return Answer(result_set, served.catalogue.generation, "text", found)
     with timings.step("train"):
         trained = models.get(query, vector, served)
         rule = Rule(trained.model, trained.described, query.boxes_off)
     with timings.step("query"):
-        found = rule.search(served.engine)
+        found = rule.search(served.engine, timings.tally)
     with timings.step("explain"):
         shown = _shown(rule, len(trained.described))
         boxes, covered = summaries(rule, shown, served, found)

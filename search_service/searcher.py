@@ -82,6 +82,7 @@ class Searcher:
             boxes_decide=answer.boxes_decide,
             covered=answer.covered,
             misplaced=list(answer.misplaced),
+            reading=timings.read(),
             timings_ms=timings.to_json(),
         )
 

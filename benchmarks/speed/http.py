@@ -23,11 +23,11 @@ from benchmarks.speed.measure import memory_of
 _ROOT = Path(__file__).resolve().parents[2]
 _NAME = "speed"
 _GOALS = {(10**7, "auto"): 60, (10**7, "ensemble"): 250, (10**8, "auto"): 250, (10**8, "ensemble"): 700}
-_ROUNDS = {"auto": 40, "ensemble": 15}
-_USERS, _EACH = 16, 5
+_ROUNDS = {"auto": 16, "ensemble": 6}  # at the least
+_USERS, _EACH = 16, 2
 
 
-def table(folder: Path, rows: int, threads: int) -> Iterator[str]:
+def table(folder: Path, rows: int, threads: int, *, brief: bool) -> Iterator[str]:
     """Lines of the table: p50 and p99 of each model, their steps, 16 users at once, memory."""
     catalogue = write_catalogue(folder, rows, _NAME)
     with socket.socket() as probe:
@@ -46,7 +46,7 @@ def table(folder: Path, rows: int, threads: int) -> Iterator[str]:
     try:
         _wait(port)
         worker = int(Path(f"/proc/{server.pid}/task/{server.pid}/children").read_text().split()[0])
-        yield from _rounds(catalogue, rows, port, worker)
+        yield from _rounds(catalogue, rows, port, worker, 1 if brief else 3)
         used = memory_of(worker)
         yield f"\nMemory of the worker: {used['own']:.2f} GB of its own and {used['mapped']:.2f} GB of mapped files.\n"
     finally:
@@ -55,13 +55,14 @@ def table(folder: Path, rows: int, threads: int) -> Iterator[str]:
         shutil.rmtree(folder / "data", ignore_errors=True)
 
 
-def _rounds(catalogue: Any, rows: int, port: int, worker: int) -> Iterator[str]:
+def _rounds(catalogue: Any, rows: int, port: int, worker: int, share: int) -> Iterator[str]:
     yield f"### A refine round over HTTP, {rows:,} rows: 5 right, 5 wrong, 1,000 random unlabelled\n"
     steps = "train, query, explain, store"
     yield f"| model | p50 ms | p99 ms | processor ms a round | of p50: {steps} | images in the answer | goal p50 ms |"
     yield "| --- | --- | --- | --- | --- | --- | --- |"
     single = 0.0
-    for model, count in _ROUNDS.items():
+    for model, least in _ROUNDS.items():
+        count = least * share
         bodies = [_body(catalogue, seed, model) for seed in range(-3, count)]
         for body in bodies[:3]:
             _ask(port, body)
@@ -81,7 +82,7 @@ def _rounds(catalogue: Any, rows: int, port: int, worker: int) -> Iterator[str]:
         p99 = float(np.percentile(times, 99))
         yield f"| {model} | {p50:.0f} | {p99:.0f} | {processor:.0f} | {steps} | {total:,} | {said} |"
     with ThreadPoolExecutor(_USERS) as pool:
-        bodies = [_body(catalogue, 10_000 + i, "auto") for i in range(_USERS * _EACH)]
+        bodies = [_body(catalogue, 10_000 + i, "auto") for i in range(_USERS * _EACH * share)]
         times = [took for took, _ in pool.map(lambda body: _ask(port, body), bodies)]
     p99 = float(np.percentile(times, 99))
     said = f"p99 {p99 / single:.1f} times p50 alone"

@@ -18,7 +18,7 @@ from clip_branches.engine import Box, BoxIndex, BranchEnsemble, CatalogueEngine,
 from clip_branches.engine.reading import Reading
 
 _FOREST_ROWS = 200_000  # a forest predicts so many; more are counted in proportion
-_SECONDS = 1.5
+_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
@@ -33,11 +33,13 @@ class Row:
     goal: float | None = None
 
 
-def measure(index: BoxIndex, codes: NDArray[np.uint8], *, heavy: bool, goals: dict[str, float]) -> Iterator[Row]:
-    """codes: (n, 32) in index order; heavy: with the peers that need memory or minutes."""
+def measure(
+    index: BoxIndex, codes: NDArray[np.uint8], *, scan: bool, others: bool, goals: dict[str, float]
+) -> Iterator[Row]:
+    """codes: (n, 32) in index order; scan: with a columnar copy as a peer; others: with those that need minutes."""
     n = len(codes)
     engine = _engine(index)
-    columns = np.ascontiguousarray(codes.T) if heavy else None
+    columns = np.ascontiguousarray(codes.T) if scan else None
     words = codes.reshape(-1)[: codes.size // 8 * 8].view(np.uint64)
     bandwidth = codes.size / timed(lambda: peers.read_all(words), seconds=1).best / 1e6
     yield Row("read all codes once, one core", timed(lambda: peers.read_all(words)), f"{bandwidth:.1f} GB/s")
@@ -52,7 +54,7 @@ def measure(index: BoxIndex, codes: NDArray[np.uint8], *, heavy: bool, goals: di
         name = f"one branch of {count} box{'es' if count > 1 else ''}, ids best first"
         yield Row(name, ours, note, *_scanned(columns, boxes), goals.get("branch"))
         yield Row("  only which rows", timed(lambda boxes=boxes: index.query(boxes)), "", *_scanned(columns, boxes))
-        if columns is not None and n <= 10**7:
+        if columns is not None and others:
             yield Row("  the same in numpy", timed(lambda boxes=boxes: peers.numpy_scan(columns, boxes), least=2), "")
 
     boxes = boxes_around(codes, 100, 4, 14, 9)
@@ -64,7 +66,7 @@ def measure(index: BoxIndex, codes: NDArray[np.uint8], *, heavy: bool, goals: di
 
     weights = direction_to(codes, 5)
     scores = index.score_all(weights)
-    peer = _product(codes, weights) if n <= 10**7 else None
+    peer = _product(codes, weights) if others else None
     for share in (0.01, 0.001):
         threshold = float(np.quantile(scores[:: max(1, n // 10**6)], 1 - share))
         reading = Reading()
@@ -90,14 +92,14 @@ def measure(index: BoxIndex, codes: NDArray[np.uint8], *, heavy: bool, goals: di
     index.noting(reading).nearest(weights, 60)
     ours = timed(lambda: index.nearest(weights, 60), seconds=_SECONDS)
     note = f"read {reading.bytes / codes.size:.0%}"
-    if not heavy:
+    if not others:
         yield Row("60 nearest", ours, note, goal=goals.get("nearest"))
     else:
         query = weights[None]
         for name, other in peers.faiss_indexes(codes).items():
             took = timed(lambda other=other: other.search(query, 60), least=3).best
             yield Row("60 nearest", ours, note, name, took, goals.get("nearest"))
-    if heavy:
+    if others:
         yield from _forest(codes, engine)
 
 

@@ -17,6 +17,7 @@ from clip_branches.engine.workers import Workers
 
 _FIRST_VISITS = 16  # blocks of highest bound in which a top-k query looks first
 _LEAST_BLOCKS = 192  # blocks a thread takes at once; fewer are done before a second thread has woken up
+_LEAST_GATHERED = 2_048  # rows from which on it pays to fetch them block by block
 _LEAST_ROWS = 16_384  # likewise, of rows scored one by one
 
 
@@ -33,8 +34,18 @@ class Blocks:
 
     def codes(self, positions: Rows) -> Codes:
         """Codes of the rows, uint8 (k, 32), in the order asked for."""
+        parts = self.parts
         out = np.empty((len(positions), DIMS), np.uint8)
-        layout.gather_rows(self.parts.codes, self.parts.n_rows, self.parts.block_size, positions, out)
+        if len(positions) < _LEAST_GATHERED:
+            layout.gather_rows(parts.codes, parts.n_rows, parts.block_size, positions, out)
+            return out
+        order = np.argsort(positions)
+
+        def gathered(piece: tuple[int, int]) -> None:
+            own = order[slice(*piece)]
+            layout.gather_ordered(parts.codes, parts.n_rows, parts.block_size, positions, own, out)
+
+        self._workers.map(gathered, self._workers.ranges(len(positions), _LEAST_ROWS))
         return out
 
     def vote(

@@ -82,10 +82,10 @@ class CatalogueEngine:
         codes = np.vstack([np.zeros((0, 32), np.uint8), *(self._indexes[number].codes(rows) for number, rows in parts)])
         return codes if len(codes) <= n else codes[np.sort(generator.choice(len(codes), n, replace=False))]
 
-    def nearest_all(self, vector: Any) -> AnswerSet:
-        """The WHOLE catalogue ranked by dot product with ``vector`` (32,)."""
+    def nearest_all(self, vector: Any, reading: Reading | None = None) -> AnswerSet:
+        """The WHOLE catalogue ranked by dot product with ``vector`` (32,); ``reading`` is added what was read."""
         weights, bias = self._linear(vector)
-        return self._gather([(np.arange(i.n_rows), i.score_all(weights, bias), None) for i in self._indexes])
+        return self._gather([(slice(None), i.score_all(weights, bias), None) for i in self._noting(reading)])
 
     def nearest(self, vector: Any, k: int) -> AnswerSet:
         """The ``k`` items of largest dot product with ``vector`` (32,), or all when there are fewer."""
@@ -111,8 +111,7 @@ class CatalogueEngine:
 
     def search(self, model: Any, reading: Reading | None = None) -> AnswerSet:
         """EVERY live item that the fitted model accepts, best first; ``reading`` is added what was read for it."""
-        indexes = self._indexes if reading is None else [index.noting(reading) for index in self._indexes]
-        return self._gather([index.answer(model) for index in indexes])
+        return self._gather([index.answer(model) for index in self._noting(reading)])
 
     def count(self, boxes: Sequence[Box]) -> NDArray[np.int64]:
         """Live items inside each box, exactly: int64 (boxes,)."""
@@ -143,6 +142,9 @@ class CatalogueEngine:
         low, step = np.asarray(self.quantiser.low_, np.float32), np.asarray(self.quantiser.step_, np.float32)
         return vector * step, float(vector.astype(np.float64) @ low.astype(np.float64))
 
+    def _noting(self, reading: Reading | None) -> Sequence[BoxIndex]:
+        return self._indexes if reading is None else [index.noting(reading) for index in self._indexes]
+
     def _keep(self, number: int, rows: NDArray[np.int64], excluded: NDArray[np.uint64]) -> NDArray[np.int64]:
         """Those of the segment's rows that are live and not excluded."""
         live = self._live[number]
@@ -160,7 +162,8 @@ class CatalogueEngine:
         for segment, live, (rows, part, hits) in zip(self.catalogue.segments, self._live, parts, strict=True):
             if live is not None:
                 keep = live[rows]
-                rows, part, hits = rows[keep], part[keep], None if hits is None else hits[keep]
+                rows = np.flatnonzero(live) if isinstance(rows, slice) else rows[keep]
+                part, hits = part[keep], None if hits is None else hits[keep]
             ids.append(np.asarray(segment.ids)[rows])
             scores.append(part)
             if hits is not None:

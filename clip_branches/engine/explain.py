@@ -22,6 +22,7 @@ from clip_branches.engine.branch import DecisionBranch, combine
 from clip_branches.engine.catalogue_engine import CatalogueEngine
 from clip_branches.engine.checks import Codes, check_codes
 from clip_branches.engine.ensemble import BranchEnsemble
+from clip_branches.engine.reading import Reading
 from clip_branches.engine.sql import answer_sql
 from clip_branches.errors import InvalidInput
 
@@ -98,9 +99,9 @@ class Rule:
         """Numbers of the branches that the box belongs to, from 0; none where a score decides."""
         return self._branches[box.id]
 
-    def search(self, engine: CatalogueEngine) -> AnswerSet:
-        """EVERY live image that the rule accepts, best first."""
-        found = engine.search(self.model)
+    def search(self, engine: CatalogueEngine, reading: Reading | None = None) -> AnswerSet:
+        """EVERY live image that the rule accepts, best first; ``reading`` is added what was read for it."""
+        found = engine.search(self.model, reading)
         if self.decide or not self.off or not found.total:
             return found
         stays = [~self.turned_away(codes) for _, codes in _pieces(engine, found)]

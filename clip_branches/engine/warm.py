@@ -20,6 +20,7 @@ def warm_up() -> None:
         index.count([Box([0, 1, 2, 3, 4], [10] * 5, [200] * 5)])
         index.count_rows([Box([0], [10], [200])], [3, 7])
         index.codes([0, 1])
+        index.codes(np.arange(4_000) % 400)
         index.score([1, 0], np.ones(32, np.float32))
         AnswerSet.ordered(np.arange(2, dtype=np.uint64), np.ones(2, np.float32))
         index.nearest(np.ones(32, np.float32), 3)

@@ -41,3 +41,16 @@ def gather_rows(data, n, block_size, rows, out):  # type: ignore[no-untyped-def]
         base = start * dims + rows[i] - start
         for d in range(dims):
             out[i, d] = data[base + d * size]
+
+
+@njit(nogil=True, cache=True)
+def gather_ordered(data, n, block_size, rows, order, out):  # type: ignore[no-untyped-def]
+    """``out[i]`` = codes of ``rows[i]`` for every i of ``order``, which visits rows of one block one after another."""
+    dims = out.shape[1]
+    for j in range(order.shape[0]):
+        i = order[j]
+        start = rows[i] // block_size * block_size
+        size = min(block_size, n - start)
+        base = start * dims + rows[i] - start
+        for d in range(dims):
+            out[i, d] = data[base + d * size]

@@ -16,6 +16,7 @@ from clip_branches.engine.kernels.masks import mask_of_box, read_through
 CHUNK = 256  # blocks whose zones are tested together
 MISS, PART, WHOLE = 0, 1, 2
 _SPARSE = 8  # hits in a stretch of 64 rows
+_TURNED = 512  # rows turned into columns at a time
 READ_WHOLE = 10  # columns needed of a block from which all are read, in one run
 
 
@@ -195,12 +196,25 @@ def _emit(votes, size, least, start, rows, counts, filled):  # type: ignore[no-u
 @njit(nogil=True, cache=True)
 def box_members(codes, starts, features, lows, highs, members):  # type: ignore[no-untyped-def]
     """``members[box, i]`` = 1 where row ``i`` of ``codes`` (n, dims) lies inside the box (closed bounds)."""
-    for box in range(starts.shape[0] - 1):
-        for i in range(codes.shape[0]):
-            inside = np.uint8(1)
+    n, dims = codes.shape
+    needed = np.zeros(dims, np.uint8)
+    for k in range(features.shape[0]):
+        needed[features[k]] = 1
+    columns = np.empty(dims * _TURNED, np.uint8)
+    for start in range(0, n, _TURNED):
+        size = np.uint64(min(_TURNED, n - start))
+        for d in range(dims):  # a few rows at a time become columns, which are compared many at once
+            if needed[d]:
+                for r in range(size):
+                    columns[d * _TURNED + r] = codes[start + r, d]
+        for box in range(starts.shape[0] - 1):
+            inside = members[box, start : start + np.int64(size)]
+            inside[:] = 1
             for k in range(starts[box], starts[box + 1]):
-                value = codes[i, features[k]]
-                if value < lows[k] or value > highs[k]:
-                    inside = np.uint8(0)
+                offset, low = np.uint64(features[k]) * np.uint64(_TURNED), lows[k]
+                if low > highs[k]:
+                    inside[:] = 0
                     break
-            members[box, i] = inside
+                span = np.uint8(highs[k] - low)
+                for r in range(size):
+                    inside[r] = np.uint8(inside[r] & np.uint8(np.uint8(columns[offset + r] - low) <= span))
