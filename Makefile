@@ -28,11 +28,13 @@ check: $(VENV)/.development ## Lint, check types and check the import contracts
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 
-bench: $(VENV)/.development ## Measure the quality of feedback, a small size in minutes
+bench: $(VENV)/.development ## Measure quality and speed, a small size in minutes
 	@$(BIN)/python -m benchmarks.feedback --size small
+	@$(BIN)/python -m benchmarks.engine --rows 1e6
 
 bench-full: $(VENV)/.development ## The same on every query, user and round: hours
 	@$(BIN)/python -m benchmarks.feedback --size full
+	@$(BIN)/python -m benchmarks.engine --rows 1e7 --curve --http
 
 clean: ## Remove the environment and caches; catalogues stay
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

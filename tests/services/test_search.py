@@ -219,3 +219,13 @@ def test_a_picture_is_a_picture_whatever_its_kind(search: FlaskClient, catalogue
     Image.open(io.BytesIO(content)).save(buffer, "JPEG", quality=95)
     answer = ask(search, image=base64.b64encode(buffer.getvalue()).decode())
     assert 11 in [hit["id"] for hit in answer["hits"][:5]]
+
+
+def test_an_answer_says_what_it_read_and_a_known_one_read_nothing(search: FlaskClient) -> None:
+    given = labels(search)
+    for model in MODELS:
+        fresh = ask(search, text="read me", **given, model=model)["reading"]
+        assert 0 <= fresh["blocks"] <= fresh["blocks_total"]
+        assert (fresh["bytes"] == 0) == (fresh["blocks"] == 0)
+        assert fresh["bytes"] <= 32 * IMAGES * 40
+        assert ask(search, text="read me", **given, model=model)["reading"] is None

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from clip_branches.engine import Box, BoxIndex, index_order
+from clip_branches.engine.box import members
 from clip_branches.engine.reading import Reading
 from clip_branches.engine.workers import Workers
 from clip_branches.errors import InvalidInput
@@ -111,3 +112,20 @@ def test_names_for_rows_decide_ties_and_are_what_is_answered() -> None:
         for k in (1, 30, 60, 1_999):
             names, found = index.nearest(weights, k, labels=labels)
             assert list(zip((-found).tolist(), names.tolist(), strict=True)) == ref[:k]
+
+
+def test_codes_and_membership_of_many_rows_are_those_of_each_row() -> None:
+    codes, _ = clumps(6_000)
+    boxes = [
+        Box([1, 2], [90, 80], [150, 255]),
+        Box([], [], []),
+        Box([4], [9], [2]),
+        Box([31, 0, 7, 9, 11], [80] * 5, [190] * 5),
+    ]
+    held = members(boxes, codes)
+    for i in (0, 511, 512, 513, 1_023, 5_999):
+        assert held[:, i].tolist() == [naive.inside(box, codes[i]) for box in boxes]
+    assert held.sum(axis=1).tolist() == naive.count(boxes, codes)
+    rows = np.random.default_rng(0).permutation(np.repeat(np.arange(len(codes)), 2))
+    for threads in (1, 3):
+        assert np.array_equal(BoxIndex.build(codes, workers=Workers(threads)).codes(rows), codes[rows])
