@@ -259,7 +259,7 @@ def in_shards(batches: Iterable[pa.Table], size: int) -> Iterator[pa.Table]:
         while rows >= size:
             table = pa.concat_tables(waiting, promote_options="permissive")
             yield table.slice(0, size).combine_chunks()
-            waiting = [table.slice(size)]
             rows -= size
+            waiting = [table.slice(size)] if rows else []
     if rows:
         yield pa.concat_tables(waiting, promote_options="permissive").combine_chunks()

@@ -135,7 +135,6 @@ class ShardFolder:
                 values = [row.get(field.name) for row in rows]
             table = table.append_column(field.name, pa.array(values, field.type))
         self.close()
-        os.sync()  # thousands of small files, at once: one by one would take longer than fetching them
         with replacing(self._table_path) as temporary:
             pq.write_table(table, temporary)
         states = Counter(row["status"] for row in rows)
@@ -163,7 +162,7 @@ class ShardFolder:
                 self._journal = None
 
     def _write(self, name: str, content: bytes) -> None:
-        # Not synced one by one: the journal is checked against the files' bytes, and a finished shard is synced whole.
+        # Not synced, which would take longer than fetching: files that a power cut left empty are fetched again.
         temporary = self.folder / f".tmp-{name}"
         temporary.write_bytes(content)
         temporary.replace(self.folder / name)
@@ -259,6 +258,11 @@ def _line(row: int, url: str | None, result: dict[str, Any]) -> str:
 
 
 def _image_names(folder: Path) -> list[str]:
+    """The images in ``folder`` that hold something."""
     if not folder.is_dir():
         return []
-    return [path.name for path in folder.iterdir() if path.suffix not in (".txt", ".json") and path.name[0] != "."]
+    return [
+        path.name
+        for path in folder.iterdir()
+        if path.suffix not in (".txt", ".json") and path.name[0] != "." and path.stat().st_size
+    ]
