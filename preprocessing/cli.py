@@ -24,7 +24,7 @@ from preprocessing.source_options import (
 )
 
 if TYPE_CHECKING:
-    from preprocessing.recipe import Recipe
+    from preprocessing.recipe import ProjectionSection, Recipe
     from preprocessing.report import Summary
     from preprocessing.stages.embed import EmbedOptions
     from preprocessing.workplace import Workplace
@@ -43,6 +43,14 @@ _LAZY = {
     "verify": (f"{_GROWING}:verify", "Check every file of a catalogue."),
     "info": (f"{_GROWING}:info", "Say what a catalogue holds."),
     "export": (f"{_GROWING}:export", "Write a catalogue as Parquet, CSV, webdataset or clip-retrieval."),
+    "train-head": (
+        "preprocessing.heads.command:train_head_command",
+        "Train a projection head on pairs of embeddings.",
+    ),
+    "import-head": (
+        "preprocessing.heads.command:import_head_command",
+        "Take over a head in the layout of the published weights.",
+    ),
     "train-demo-model": (
         "preprocessing.demo_model.command:train_demo_model_command",
         "Train the small CLIP that the demo uses.",
@@ -102,6 +110,15 @@ def _model_options(command: Command) -> Command:
     return _with(options, command)
 
 
+def _projection_options(command: Command) -> Command:
+    options = [
+        click.option("--head", type=_FOLDER, help="A head of train-head's.  [default: the model's, or a fitted one]"),
+        click.option("--quantiser", type=click.Choice(["affine", "uniform", "equi-depth"]), help="[default: affine]"),
+        click.option("--rotation", type=click.IntRange(0), help="Seed of a random rotation.  [default: none]"),
+    ]
+    return _with(options, command)
+
+
 _MODEL_HELP = "A folder below the models folder, local-dir:PATH, or open_clip's ARCHITECTURE/WEIGHTS."
 
 
@@ -128,6 +145,7 @@ def demo(count: int, seed: int, name: str, model: str, data_dir: Path, workers: 
 @click.option("--model", default="demo", show_default=True, help=_MODEL_HELP)
 @click.option("--example", "examples", multiple=True, help="A query worth trying; may be given several times.")
 @download_options
+@_projection_options
 @_model_options
 @_shared
 def build(source: Path, data_dir: Path, workers: int, **values: Any) -> None:
@@ -206,15 +224,24 @@ def screen(
 @click.option("--name", required=True, help="Name of the catalogue.")
 @click.option("--title", help="Title that people see.")
 @click.option("--example", "examples", multiple=True, help="A query worth trying; may be given several times.")
+@_projection_options
 @_MODELS_DIR
 @_shared
 def index(
-    name: str, title: str | None, examples: tuple[str, ...], models_dir: Path, data_dir: Path, workers: int
+    name: str,
+    title: str | None,
+    examples: tuple[str, ...],
+    models_dir: Path,
+    data_dir: Path,
+    workers: int,
+    **projection: Any,
 ) -> None:
     from preprocessing.stages.index import index_images
 
     with _workplace(data_dir, name) as work:
-        _say(index_images(work, work.load_recipe(title=title, examples=list(examples) or None), models_dir))
+        recipe = work.load_recipe(title=title, examples=list(examples) or None)
+        recipe = recipe.model_copy(update={"projection": _projection(projection, recipe.projection)})
+        _say(index_images(work, recipe, models_dir))
         _say_catalogue(work)
 
 
@@ -236,7 +263,18 @@ def _recipe(source: Path, work: Workplace, values: dict[str, Any]) -> Recipe:
         source=source_section(source, values),
         filters=filter_section(values),
         embedding=EmbeddingSection(model=values.get("model") or "demo"),
+        projection=_projection(values),
     )
+
+
+def _projection(values: dict[str, Any], known: ProjectionSection | None = None) -> ProjectionSection:
+    from preprocessing.projection import check_head_folder
+    from preprocessing.recipe import ProjectionSection
+
+    given = {key: values[key] for key in ProjectionSection.model_fields if values.get(key) is not None}
+    if "head" in given:
+        given["head"] = check_head_folder(given["head"])
+    return (known or ProjectionSection()).model_copy(update=given)
 
 
 def _embed_options(workers: int, values: dict[str, Any]) -> EmbedOptions:

@@ -13,7 +13,9 @@ import pyarrow as pa
 from clip_branches.catalogue import EncoderSpec
 from clip_branches.encoding import Head, Quantiser
 from clip_branches.encoding.fingerprint import local_model_folder
-from clip_branches.errors import InvalidInput
+from clip_branches.encoding.quantiser import make_quantiser
+from clip_branches.errors import ConfigurationError, InvalidInput
+from preprocessing.recipe import ProjectionSection
 
 # From here on a catalogue's own vectors say more about its range than the model's training data.
 ENOUGH_TO_FIT = 1_000
@@ -33,9 +35,18 @@ _PHRASES = tuple(
 )  # fmt: skip
 
 
-def head_and_quantiser_files(model: str, models_dir: Path) -> list[Path]:
-    """The files beside the towers that a local model ships: of its head, and its quantiser."""
-    folder = local_model_folder(model, models_dir)
+def check_head_folder(folder: Path) -> Path:
+    """``folder``, absolute, if it holds a head; else ConfigurationError, before any work is done for it."""
+    if not (folder / "head.json").is_file():
+        raise ConfigurationError(
+            f"The 'head' must be a folder with head.json and head.safetensors, as train-head writes it. Got {folder}."
+        )
+    return folder.resolve()
+
+
+def head_and_quantiser_files(model: str, models_dir: Path, section: ProjectionSection) -> list[Path]:
+    """The files of head and quantiser that a catalogue starts from: the recipe's own head, else the model's."""
+    folder = section.head or local_model_folder(model, models_dir)
     names = ("head.json", "head.safetensors", "quantiser.json")
     return [] if folder is None else [folder / name for name in names if (folder / name).exists()]
 
@@ -56,28 +67,47 @@ def prepare_projection(
     embeddings: npt.NDArray[np.float16],
     kept: pa.Table,
     folder: Path,
+    section: ProjectionSection,
 ) -> Projection:
-    """Project ``embeddings`` (n, d) by the model's head, or by a linear one fitted to them where it ships none.
+    """Project ``embeddings`` (n, d) by the head that ``section`` names, the model's, or a linear one fitted to them.
 
-    The quantiser is fitted to the vectors when there are at least 1,000, or when the model ships none. What is fitted
-    is saved in ``folder``.
+    The quantiser is fitted to the vectors when there are at least 1,000, or when there is none of that kind for this
+    very head. What is fitted or turned is saved in ``folder``. Raises ConfigurationError for a head that was trained on
+    the embeddings of another model.
     """
     if len(embeddings) == 0:
         raise InvalidInput("The catalogue must have at least one image with an embedding. Got none instead.")
-    local = local_model_folder(model, models_dir)
-    head_path = local if local is not None and (local / "head.json").exists() else None
-    if head_path is None:
-        head_path = folder / "head"
-        _fit_head(model, models_dir, embeddings, kept.column("caption").to_pylist()).save(head_path)
-    vectors = _project(Head.load(head_path), embeddings)
-    quantiser_path = folder / "quantiser.json"
-    if local is not None and (local / "quantiser.json").exists() and len(vectors) < ENOUGH_TO_FIT:
-        quantiser_path = local / "quantiser.json"
+    local = section.head or local_model_folder(model, models_dir)
+    head_path = local if local is not None and (section.head or (local / "head.json").exists()) else None
+    if head_path is not None:
+        head = Head.load(head_path)
+        _check_head(head, head_path, model, fingerprint, embeddings.shape[1])
     else:
-        Quantiser().fit(vectors).save(quantiser_path)
-    return Projection(
-        vectors, Quantiser.load(quantiser_path), EncoderSpec(model, quantiser_path, head_path, fingerprint)
-    )
+        head = _fit_head(model, models_dir, embeddings, kept.column("caption").to_pylist())
+    if section.rotation is not None:
+        head = head.rotated(section.rotation)
+    if head_path is None or section.rotation is not None:
+        head_path = folder / "head"
+        head.save(head_path)
+    vectors = _project(head, embeddings)
+    # A quantiser beside the head was fitted to that head's vectors, as they lie without a turn.
+    beside = head_path / "quantiser.json"
+    if not (len(vectors) < ENOUGH_TO_FIT and beside.exists() and Quantiser.load(beside).kind == section.quantiser):
+        beside = folder / "quantiser.json"
+        make_quantiser(section.quantiser).fit(vectors).save(beside)
+    return Projection(vectors, Quantiser.load(beside), EncoderSpec(model, beside, head_path, fingerprint))
+
+
+def _check_head(head: Head, path: Path, model: str, fingerprint: str, width: int) -> None:
+    if head.fingerprint not in (None, fingerprint):
+        raise ConfigurationError(
+            f"The head in {path} must have been trained on embeddings of {model!r} as it is now. Got a head for other "
+            "towers: train one with train-head, or name that model."
+        )
+    if head.input_dim != width:
+        raise ConfigurationError(
+            f"The head in {path} must take the {width} dimensions of {model!r}. Got one for {head.input_dim} instead."
+        )
 
 
 def _project(head: Head, embeddings: npt.NDArray[np.float16]) -> npt.NDArray[np.float32]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -22,6 +23,16 @@ class EmbeddingSection(Section):
 
 class ProjectionSection(Section):
     """What turns an embedding into a code."""
+
+    head: Annotated[
+        Path | None, Field(description="Folder of a head of train-head's; without it the model's own, or a fitted one.")
+    ] = None
+    quantiser: Annotated[
+        Literal["affine", "uniform", "equi-depth"], Field(description="How a coordinate becomes a byte.")
+    ] = "affine"
+    rotation: Annotated[
+        int | None, Field(ge=0, description="Seed of a random rotation of the vectors; none without it.")
+    ] = None
 
 
 class Recipe(Section):

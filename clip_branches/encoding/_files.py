@@ -15,8 +15,8 @@ def write_json(path: Path, content: dict[str, Any]) -> None:
     write_whole(path, (json.dumps(content, indent=2) + "\n").encode())
 
 
-def read_json(path: Path, kind: str, version: int) -> dict[str, Any]:
-    """The JSON object in ``path``, whose ``format`` must be ``kind`` and whose ``version`` must be ``version``.
+def read_json(path: Path, kind: str, *versions: int) -> dict[str, Any]:
+    """The JSON object in ``path``, whose ``format`` must be ``kind`` and whose ``version`` one of ``versions``.
 
     Raises DamagedFile, naming the file, where it is missing, unreadable, foreign or of another version.
     """
@@ -26,6 +26,7 @@ def read_json(path: Path, kind: str, version: int) -> dict[str, Any]:
         raise DamagedFile(f"{path} must be a readable {kind} file. Got: {error}") from error
     if not isinstance(content, dict) or content.get("format") != kind:
         raise DamagedFile(f"{path} must be a {kind} file. Got another kind of file instead.")
-    if content.get("version") != version:
-        raise DamagedFile(f"{path} must have version {version}. Got {content.get('version')!r} instead.")
+    if content.get("version") not in versions:
+        known = " or ".join(str(version) for version in versions)
+        raise DamagedFile(f"{path} must have version {known}. Got {content.get('version')!r} instead.")
     return content

@@ -13,6 +13,18 @@ from clip_branches.encoding._named import is_torchscript, load_torchscript, sett
 from clip_branches.encoding._torchvision import ensure_torchvision
 from clip_branches.errors import ConfigurationError, DamagedFile
 
+# What torch's restricted reader raises on bytes that are no weights, beside its own errors.
+_UNREADABLE = (
+    OSError,
+    RuntimeError,
+    ValueError,
+    EOFError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    UnpicklingError,
+    SafetensorError,
+)
 _SCHEME = "local-dir:"
 _HUB = "hf-hub:"
 _CONFIG = "open_clip_config.json"
@@ -115,7 +127,7 @@ def _load_file(open_clip: Any, architecture: str, path: Path) -> tuple[Any, Any]
             force_quick_gelu=settings.quick_gelu,
             force_preprocess_cfg=settings.preparation,
         )
-    except (OSError, RuntimeError, ValueError, KeyError, EOFError, UnpicklingError, SafetensorError) as error:
+    except _UNREADABLE as error:
         raise DamagedFile(f"{path} must hold whole weights of the architecture {architecture}. Got: {error}") from error
     if archived:
         load_torchscript(towers, path)

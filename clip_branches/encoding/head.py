@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal, Self, cast
+from typing import Any, Literal, Self, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -31,10 +31,21 @@ HeadKind = Literal["mlp", "linear"]
 
 
 class Head:
-    """An image head and a text head: layers of (weight (out, in), bias (out,)), ReLU between, unit length last."""
+    """An image head and a text head: layers of (weight (out, in), bias (out,)), ReLU between, unit length last.
 
-    def __init__(self, kind: HeadKind, image_layers: Sequence[Layer], text_layers: Sequence[Layer]) -> None:
+    ``fingerprint`` is that of the towers whose embeddings it was trained on, where it notes them: embeddings of another
+    model may have the same width, and would give vectors that mean nothing.
+    """
+
+    def __init__(
+        self,
+        kind: HeadKind,
+        image_layers: Sequence[Layer],
+        text_layers: Sequence[Layer],
+        fingerprint: str | None = None,
+    ) -> None:
         self.kind = kind
+        self.fingerprint = fingerprint
         self._layers = {"image": _checked_layers(image_layers), "text": _checked_layers(text_layers)}
         sides = [(layers[0][0].shape[1], layers[-1][0].shape[0]) for layers in self._layers.values()]
         if sides[0] != sides[1]:
@@ -71,6 +82,27 @@ class Head:
         layers = [(weight.astype(np.float32), (-weight @ mean).astype(np.float32)) for mean in (image_mean, text_mean)]
         return cls("linear", layers[:1], layers[1:])
 
+    def layers(self, side: Literal["image", "text"]) -> list[Layer]:
+        """The layers of one side, first to last."""
+        return list(self._layers[side])
+
+    def trained_on(self, fingerprint: str | None) -> Self:
+        """This head with a note of the towers that it was trained on."""
+        return type(self)(self.kind, self.layers("image"), self.layers("text"), fingerprint)
+
+    def rotated(self, seed: int) -> Self:
+        """This head with both sides turned by one random rotation of its output space, the same for the same ``seed``.
+
+        Distances and products stay; what changes is which directions the codes, and so the sides of boxes, lie along.
+        """
+        rotation = _random_rotation(self.output_dim, np.random.default_rng(seed))
+        sides = []
+        for layers in self._layers.values():
+            weight, bias = layers[-1]
+            turned = (rotation @ weight).astype(np.float32), (rotation @ bias).astype(np.float32)
+            sides.append([*layers[:-1], turned])
+        return type(self)(self.kind, sides[0], sides[1], self.fingerprint)
+
     def save(self, folder: Path) -> None:
         """Write ``head.safetensors`` and ``head.json`` into ``folder``."""
         tensors = {
@@ -81,7 +113,9 @@ class Head:
         }
         Path(folder).mkdir(parents=True, exist_ok=True)
         write_whole(Path(folder) / _TENSORS, save(tensors))
-        content = {"format": _FORMAT, "version": _VERSION, "kind": self.kind}
+        content: dict[str, Any] = {"format": _FORMAT, "version": _VERSION, "kind": self.kind}
+        if self.fingerprint is not None:
+            content["towers"] = self.fingerprint
         content |= {side: [list(weight.shape) for weight, _ in layers] for side, layers in self._layers.items()}
         write_json(Path(folder) / _JSON, content)
 
@@ -95,7 +129,9 @@ class Head:
         try:
             tensors = load_file(path)
             sides = [_layers_of(tensors, side, content[side]) for side in ("image", "text")]
-            return cls(cast(HeadKind, content["kind"]), *sides)
+            towers = content.get("towers")
+            fingerprint = None if towers is None else str(towers)
+            return cls(cast(HeadKind, content["kind"]), sides[0], sides[1], fingerprint)
         except (OSError, SafetensorError, KeyError, TypeError, ValueError, ConfigurationError) as error:
             raise DamagedFile(f"{path} must hold the tensors that {_JSON} beside it lists. Got: {error}") from error
 
@@ -107,6 +143,12 @@ class Head:
             if number + 1 < len(layers):
                 np.maximum(rows, 0.0, out=rows)
         return unit_rows(rows)
+
+
+def _random_rotation(dimensions: int, generator: np.random.Generator) -> npt.NDArray[np.float64]:
+    """A rotation drawn evenly from all (Mezzadri 2007, "How to generate random matrices from the classical groups")."""
+    q, r = np.linalg.qr(generator.normal(size=(dimensions, dimensions)))
+    return np.asarray(q * np.sign(np.diag(r)))
 
 
 def unit_rows(rows: Array) -> Array:

@@ -58,7 +58,7 @@ def index_images(work: Workplace, recipe: Recipe, models_dir: Path) -> Summary:
     if not current:
         with tempfile.TemporaryDirectory(dir=work.folder, prefix=".tmp-") as folder:
             projection = prepare_projection(
-                recipe.embedding.model, models_dir, fingerprint, embeddings, kept, Path(folder)
+                recipe.embedding.model, models_dir, fingerprint, embeddings, kept, Path(folder), recipe.projection
             )
             warnings = _commit(work, recipe, projection, kept, embeddings, inputs)
     seconds = time.monotonic() - started
@@ -141,7 +141,7 @@ def _digest_inputs(
     """Digest of all that a generation is made from: the same digest, the same generation."""
     digest = hashlib.sha256(f"indexing {_INDEXING} {fingerprint} {sha256_of(work.kept)}\n".encode())
     digest.update(recipe.model_dump_json(exclude={"filters": True, "source": {"max_images"}}).encode())
-    for file in head_and_quantiser_files(recipe.embedding.model, models_dir):
+    for file in head_and_quantiser_files(recipe.embedding.model, models_dir, recipe.projection):
         digest.update(f"{file.name} {sha256_of(file)}\n".encode())
     digest.update(np.ascontiguousarray(embeddings).data)
     return digest.hexdigest()
