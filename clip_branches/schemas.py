@@ -24,6 +24,15 @@ class RequestModel(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
+class Term(RequestModel):
+    """A further thing that the results should show."""
+
+    text: Text
+    weight: Annotated[float, Field(ge=0.1, le=10)] = Field(
+        1.0, description="How much it counts beside the text and the image, which count 1 each."
+    )
+
+
 class SearchRequest(RequestModel):
     """One round of a search: a query, and the labels given so far."""
 
@@ -32,6 +41,7 @@ class SearchRequest(RequestModel):
     )
     image: str | None = Field(None, description="An example image: base64 of its file bytes.")
     image_id: Id | None = Field(None, description="An example image: the id of a catalogue item.")
+    terms: list[Term] = Field([], max_length=20, description="What it should show as well, each by its weight.")
     without: list[Text] = Field([], max_length=20, description="What the results should not show.")
     positive: list[Id] = Field(
         [], max_length=MAX_LABELS, description="Ids labelled right, in any order; one given twice counts once."
@@ -44,6 +54,9 @@ class SearchRequest(RequestModel):
     )
     seed: Annotated[int, Field(ge=0, le=2**31 - 1, strict=True)] = Field(
         0, description="Seed of the model's randomness."
+    )
+    cut: Annotated[float, Field(ge=-1e6, le=1e6)] | None = Field(
+        None, description="Lowest score to accept, where a score decides; without it the model's own."
     )
     boxes_off: list[BoxId] = Field(
         [],
@@ -152,10 +165,11 @@ class SearchResponse(BaseModel):
 
 
 class ResultPage(BaseModel):
-    """A stable page of an answer."""
+    """A stable page of an answer, or of the part of it for which conditions hold."""
 
     result_set: str
-    total: int
+    total: int = Field(description="Images that the pages hold together.")
+    of: int = Field(description="Images of the whole answer, without conditions.")
     offset: int
     hits: list[Hit]
 

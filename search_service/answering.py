@@ -80,7 +80,7 @@ def compute_answer(
         return Answer(result_set, served.catalogue.generation, "text", found)
     with timings.step("train"):
         trained = models.get(query, vector, served)
-        rule = Rule(trained.model, trained.described, query.boxes_off)
+        rule = Rule(trained.model, trained.described, query.boxes_off, query.cut)
     with timings.step("query"):
         found = rule.search(served.engine, timings.tally)
     with timings.step("explain"):
@@ -91,7 +91,7 @@ def compute_answer(
         served.catalogue.generation,
         name_of(trained.model, query.model),
         found,
-        cut=None if rule.decide else float(trained.model.threshold_),
+        cut=None if rule.decide else float(rule.model.threshold_),
         need=rule.need if rule.decide else None,
         branches=len(rule.groups) if rule.decide else None,
         boxes=boxes,

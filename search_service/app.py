@@ -13,7 +13,6 @@ from clip_branches.schemas import (
     CataloguesResponse,
     ChangesResponse,
     RequestModel,
-    ResultPage,
     SearchRequest,
     SearchResponse,
     SuggestRequest,
@@ -22,6 +21,7 @@ from clip_branches.schemas import (
 )
 from clip_branches.service import create_base_app, json_response
 from clip_branches.settings import SearchSettings
+from search_service import result_routes
 from search_service.state import SearchState
 
 # An image of 20 MiB is 26.7 MiB in base64; the rest is room for labels.
@@ -76,6 +76,7 @@ def create_app(settings: SearchSettings | None = None) -> OpenAPI:
     )
     app.extensions["search"] = state
     _register_routes(app, state)
+    result_routes.register(app, state)
     state.start()
     return app
 
@@ -97,11 +98,6 @@ def _register_routes(app: OpenAPI, state: SearchState) -> None:
     def suggest(path: CataloguePath, body: SuggestRequest) -> Response:
         """Images worth labelling next: some the model is unsure of, some likely right, some unlike all labels."""
         return json_response(state.searcher.suggest(path.name, body))
-
-    @app.get("/v1/catalogues/<name>/results/<result_set>", tags=tags, responses={200: ResultPage})
-    def results(path: ResultPath, query: PageQuery) -> Response:
-        """A page of an answer; pages never change, and together they are the whole answer."""
-        return json_response(state.searcher.page(path.name, path.result_set, query.offset, query.limit))
 
     @app.get("/v1/catalogues/<name>/results/<result_set>/changes", tags=tags, responses={200: ChangesResponse})
     def changes(path: ResultPath, query: ChangesQuery) -> Response:

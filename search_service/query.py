@@ -17,6 +17,7 @@ from clip_branches.schemas import ModelName, SearchRequest
 
 _SPACE = re.compile(r"[\s\x00-\x1f\x7f-\x9f]+")
 _NAMED_IN_ERRORS = 10
+_OPTIONAL = ("boxes_off", "terms", "cut")  # a request without them is the one it was before they were there
 
 
 @dataclass(frozen=True)
@@ -36,20 +37,22 @@ class Query:
     model: ModelName
     seed: int
     boxes_off: tuple[str, ...] = ()
+    terms: tuple[tuple[str, float], ...] = ()
+    cut: float | None = None
 
     @property
     def training(self) -> Query:
-        """The query that the model is trained for: switching boxes off does not train another one."""
-        return replace(self, boxes_off=())
+        """The query that the model is trained for: another cut or boxes switched off do not train another one."""
+        return replace(self, boxes_off=(), cut=None)
 
     @property
     def has_anchor(self) -> bool:
         """Whether anything says what to look for, besides labels."""
-        return self.text is not None or self.image is not None or self.image_id is not None
+        return self.text is not None or self.image is not None or self.image_id is not None or bool(self.terms)
 
     def result_set(self, fingerprint: str, unlabelled: int) -> str:
         """Digest of all that an answer depends on: the catalogue's generation, the request, and this program."""
-        query = {key: value for key, value in asdict(self).items() if key != "boxes_off" or value}
+        query = {key: value for key, value in asdict(self).items() if key not in _OPTIONAL or value not in ((), None)}
         parts = {"version": __version__, "catalogue": fingerprint, "unlabelled": unlabelled, "query": query}
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]
 
@@ -61,6 +64,7 @@ class Query:
         """The query that ``to_json`` gave; KeyError or TypeError for anything else."""
         lists = {key: tuple(values[key]) for key in ("without", "positive", "negative")}
         lists["boxes_off"] = tuple(values.get("boxes_off", ()))
+        lists["terms"] = tuple((str(text), float(weight)) for text, weight in values.get("terms", ()))
         return cls(**{**values, **lists})
 
 
@@ -88,7 +92,15 @@ def read_query(body: SearchRequest, catalogue: Catalogue, image: bytes | None) -
         model=body.model if labelled else "text",
         seed=body.seed if labelled and body.model != "text" else 0,
         boxes_off=tuple(sorted(set(body.boxes_off))),
+        terms=_terms(body),
+        cut=body.cut,
     )
+    if query.cut is not None and query.model == "text":
+        raise InvalidInput(
+            "The 'cut' must be one of a model that has a cut: label images and use another model than 'text'. "
+            "Got a ranking of the whole catalogue.",
+            field="cut",
+        )
     if query.boxes_off and query.model == "text":
         raise InvalidInput(
             "The 'boxes_off' must be boxes of a model that has some. Got labels and a model that make none: leave "
@@ -103,6 +115,16 @@ def read_query(body: SearchRequest, catalogue: Catalogue, image: bytes | None) -
 def clean_text(text: str) -> str:
     """Text in Unicode's composed form, white space and control characters collapsed to single spaces."""
     return _SPACE.sub(" ", unicodedata.normalize("NFC", text)).strip()
+
+
+def _terms(body: SearchRequest) -> tuple[tuple[str, float], ...]:
+    """Terms with something in them, sorted; one given twice counts for the sum of its weights."""
+    weights: dict[str, float] = {}
+    for term in body.terms:
+        cleaned = clean_text(term.text)
+        if cleaned:
+            weights[cleaned] = weights.get(cleaned, 0.0) + term.weight
+    return tuple(sorted(weights.items()))
 
 
 def _labels(body: SearchRequest, catalogue: Catalogue) -> tuple[tuple[int, ...], tuple[int, ...]]:
@@ -142,7 +164,7 @@ def _named(ids: Sequence[int]) -> str:
 
 def _nothing_to_search(body: SearchRequest, labelled: bool) -> str:
     if labelled:
-        return "The model 'text' must have a 'text', 'image' or 'image_id' to rank by; it does not look at labels."
+        return "The model 'text' must have a text, image or term to rank by; it does not look at labels."
     if body.without:
-        return "A search must say what to look for beside 'without': a 'text', 'image', 'image_id' or 'positive' ids."
-    return "A search must hold something to look for: a 'text', 'image', 'image_id' or 'positive' ids. Got none."
+        return "A search must say what to look for beside 'without': a text, image, term or positive label."
+    return "A search must hold something to look for: 'text', 'image', 'image_id', 'terms' or 'positive'. Got none."

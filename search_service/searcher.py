@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from clip_branches.engine import AnswerSet, Rule, suggest
 from clip_branches.errors import InvalidInput, UnknownItem, UnknownResultSet
@@ -104,7 +106,7 @@ class Searcher:
                     vector = query_vector(query, None if uploaded is None else pixels(uploaded), served)
                 with timings.step("train"):
                     trained = self._models.get(query, vector, served)
-                    rule = Rule(trained.model, trained.described, query.boxes_off)
+                    rule = Rule(trained.model, trained.described, query.boxes_off, query.cut)
                 with timings.step("query"):
                     labelled = [*query.positive, *query.negative]
                     found = suggest(served.engine, rule, labelled, body.limit, exclude=body.exclude)
@@ -123,9 +125,7 @@ class Searcher:
     def page(self, name: str, result_set: str, offset: int, limit: int) -> ResultPage:
         """Hits ``offset`` to ``offset + limit - 1`` of an answer; empty beyond its end."""
         found = self._answer(name, result_set, "result_set").found
-        return ResultPage(
-            result_set=result_set, total=found.total, offset=offset, hits=_hits(found.page(offset, limit))
-        )
+        return self.page_of(result_set, found, offset, limit, of=found.total)
 
     def changes(self, name: str, result_set: str, since: str, offset: int, limit: int) -> ChangesResponse:
         """What is in the answer and was not in ``since``, and the reverse; a page of each, in their own order."""
@@ -140,7 +140,7 @@ class Searcher:
 
     def boxes(self, name: str, result_set: str, offset: int, limit: int) -> BoxesPage:
         """Boxes ``offset`` to ``offset + limit - 1`` behind an answer, and its condition in SQL."""
-        answer, (served, rule) = self._answer(name, result_set, "result_set"), self._rule(name, result_set)
+        answer, (served, rule) = self._answer(name, result_set, "result_set"), self.rule(name, result_set)
         if rule is None:
             return BoxesPage(
                 result_set=result_set, model=answer.model, boxes_decide=False, need=None, total=0, offset=offset,
@@ -161,7 +161,7 @@ class Searcher:
 
     def why(self, name: str, result_set: str, item: int) -> WhyResponse:
         """Why an image is in an answer, or why not."""
-        answer, (served, rule) = self._answer(name, result_set, "result_set"), self._rule(name, result_set)
+        answer, (served, rule) = self._answer(name, result_set, "result_set"), self.rule(name, result_set)
         if not served.catalogue.contains([item])[0]:
             raise UnknownItem(
                 f"The 'id' must be of an image in the catalogue {name!r}. Got {item} instead.", field="id"
@@ -186,6 +186,30 @@ class Searcher:
             if rule is None or why is None
             else [BoxRanges(**ranges(holder.box, rule)) for holder in why.holders],
         )
+
+    def known(self, name: str, result_set: str) -> tuple[Served, Answer, StoredRequest]:
+        """An answer of the catalogue as it is now, with the request that gave it."""
+        answer = self._answer(name, result_set, "result_set")
+        served, request = self._shelf.get(name), self._store.request((name, result_set))
+        if request is None or request.fingerprint != served.fingerprint:
+            raise UnknownResultSet(
+                f"The 'result_set' must be of the catalogue {name!r} as it is now. {result_set} is of an earlier "
+                "generation. Send the search again.",
+                field="result_set",
+            )
+        return served, answer, request
+
+    def page_of(self, result_set: str, part: AnswerSet, offset: int, limit: int, *, of: int) -> ResultPage:
+        """A page of a part of an answer that has ``of`` images."""
+        return ResultPage(
+            result_set=result_set, total=part.total, of=of, offset=offset, hits=_hits(part.page(offset, limit))
+        )
+
+    @contextmanager
+    def at_work(self) -> Iterator[None]:
+        """Admits work on an answer: no more at once than there are threads, and waits while others compute."""
+        with self._gate.admitted(), self._gate.computing():
+            yield
 
     def _answer(self, name: str, result_set: str, field: str) -> Answer:
         """A known answer: from memory, from disk, or computed again from its stored request."""
@@ -216,7 +240,7 @@ class Searcher:
                 self._store.put(key, answer)
         return answer
 
-    def _rule(self, name: str, result_set: str) -> tuple[Served, Rule | None]:
+    def rule(self, name: str, result_set: str) -> tuple[Served, Rule | None]:
         """The rule behind a known answer, or None for a plain ranking; trained again where it is not at hand."""
         served, request = self._shelf.get(name), self._store.request((name, result_set))
         if request is None or request.fingerprint != served.fingerprint:
@@ -230,7 +254,7 @@ class Searcher:
             return served, None
         with self._gate.admitted(), self._gate.computing():
             trained = self._models.get(query, request.vector, served)
-        return served, Rule(trained.model, trained.described, query.boxes_off)
+        return served, Rule(trained.model, trained.described, query.boxes_off, query.cut)
 
     def _compute(self, key: Key, request: StoredRequest, served: Served, timings: Timings) -> Answer:
         return compute_answer(

@@ -18,15 +18,18 @@ WITHOUT_WEIGHT = 0.5
 def query_vector(query: Query, image: Image.Image | None, served: Served) -> Vector | None:
     """The unit vector (32,), float32, that the query points at; None when there are labels alone.
 
-    With unit vectors t of the text, i of the uploaded image, c of the catalogue image, and w_k of the ``without``
-    texts:  q = unit(t + i + c),  v = unit(q - 0.5 unit(sum_k w_k));  what was not given is left out.
+    With unit vectors t of the text, i of the uploaded image, c of the catalogue image, a_j of the ``terms`` with their
+    weights g_j, and w_k of the ``without`` texts:  q = unit(t + i + c + sum_j g_j a_j),
+    v = unit(q - 0.5 unit(sum_k w_k));  what was not given is left out.
     (Rocchio's rule with one relevant and one irrelevant centroid.)
     """
     if not query.has_anchor:
         return None
-    texts = [*([query.text] if query.text is not None else []), *query.without]
+    own = [query.text] if query.text is not None else []
+    texts = [*own, *(text for text, _ in query.terms), *query.without]
     encoded = served.encoder.texts(texts) if texts else np.empty((0, 32), np.float32)
-    parts = [encoded[0]] if query.text is not None else []
+    weights = [1.0] * len(own) + [weight for _, weight in query.terms]
+    parts = [np.float32(weight) * vector for weight, vector in zip(weights, encoded, strict=False)]
     if image is not None:
         parts.append(served.encoder.image(image))
     if query.image_id is not None:

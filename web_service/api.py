@@ -10,6 +10,7 @@ from flask_openapi3.openapi import OpenAPI
 from pydantic import BaseModel, Field
 
 from clip_branches.errors import UnknownCatalogue, UnknownResultSet
+from clip_branches.result_schemas import CheckPage, CheckResponse, CutsResponse, FacetsResponse, IdsResponse
 from clip_branches.schemas import (
     BoxesPage,
     CataloguesResponse,
@@ -81,6 +82,36 @@ def register(app: OpenAPI, *, search: Upstream, data: Upstream) -> None:
     def why(path: ResultItemPath) -> Response:
         """Why an image is in an answer, or why not."""
         return search.forward(f"{_result_set(path)}/items/{path.id}")
+
+    @app.get("/api/catalogues/<name>/results/<result_set>/facets", tags=found, responses={200: FacetsResponse})
+    def facets(path: ResultPath) -> Response:
+        """The catalogue's own columns over an answer, with exact counts."""
+        return search.forward(f"{_result_set(path)}/facets")
+
+    @app.get("/api/catalogues/<name>/results/<result_set>/ids", tags=found, responses={200: IdsResponse})
+    def ids(path: ResultPath) -> Response:
+        """Every id of an answer."""
+        return search.forward(f"{_result_set(path)}/ids")
+
+    @app.get("/api/catalogues/<name>/results/<result_set>/export", tags=found)
+    def export(path: ResultPath) -> Response:
+        """An answer as a file: CSV, JSON or its recipe."""
+        return search.forward(f"{_result_set(path)}/export")
+
+    @app.get("/api/catalogues/<name>/results/<result_set>/cuts", tags=found, responses={200: CutsResponse})
+    def cuts(path: ResultPath) -> Response:
+        """What other cuts on the score would give."""
+        return search.forward(f"{_result_set(path)}/cuts")
+
+    @app.get("/api/catalogues/<name>/results/<result_set>/check", tags=found, responses={200: CheckPage})
+    def sample(path: ResultPath) -> Response:
+        """A random sample from inside and outside an answer."""
+        return search.forward(f"{_result_set(path)}/check")
+
+    @app.post("/api/catalogues/<name>/results/<result_set>/check", tags=found, responses={200: CheckResponse})
+    def judge(path: ResultPath) -> Response:
+        """How complete an answer is, by the judged part of its sample."""
+        return search.forward(f"{_result_set(path)}/check")
 
     @app.get("/api/catalogues/<name>/items", tags=looked_at, responses={200: ItemsResponse})
     def items(path: CataloguePath) -> Response:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from pathlib import Path
 
 from flask import Response, send_from_directory
@@ -26,7 +27,8 @@ class StaticFiles:
             digest.update(path.read_bytes())
         self.version = digest.hexdigest()[:12]
         names = [path.relative_to(folder).as_posix() for path in paths]
-        self.modules = [name for name in names if name.startswith("js/") and name.endswith(".js")]
+        # What every visit needs; modules in folders below js/ are loaded when somebody asks for what they do.
+        self.modules = [name for name in names if re.fullmatch(r"js/[^/]+\.js", name)]
         self.styles = [name for name in names if name.endswith(".css")]
 
     def url(self, name: str) -> str:

@@ -71,11 +71,17 @@ class Rule:
 
     Attributes: ``boxes`` every distinct box, the most telling first; ``off`` those switched off, ``kept`` the others;
     ``decide`` whether the boxes decide; ``groups`` the kept boxes, one list a branch (one list where a score decides);
-    ``need`` branches that must hold an image; ``model`` the fitted model without the boxes that are off.
+    ``need`` branches that must hold an image; ``model`` the fitted model without the boxes that are off, at the cut
+    asked for; ``own_cut`` the model's own cut, None where boxes decide.
     """
 
-    def __init__(self, model: Any, described: Sequence[Box], off: Collection[str] = ()) -> None:
-        """``described``: from ``explanation_boxes``; ``off``: ids of boxes. Raises InvalidInput for an unknown id."""
+    def __init__(
+        self, model: Any, described: Sequence[Box], off: Collection[str] = (), cut: float | None = None
+    ) -> None:
+        """``described``: from ``explanation_boxes``; ``off``: ids of boxes; ``cut``: instead of the model's own.
+
+        Raises InvalidInput for an unknown id, and for a cut where boxes decide.
+        """
         self.decide = isinstance(model, DecisionBranch | BranchEnsemble)
         groups = _groups(model, described)
         by_id = {box.id: box for box in [*described, *(box for group in groups for box in group)]}
@@ -91,6 +97,9 @@ class Rule:
         self.groups = [[box for box in group if box.id not in self._off_ids] for group in groups]
         self.need: int = model.need_ if isinstance(model, BranchEnsemble) else 1
         self.model = self._without(model) if self.decide and self.off else model
+        self.own_cut = None if self.decide else float(model.threshold_)
+        if cut is not None:
+            self.model = self._cut_at(cut)
 
     def is_on(self, box: Box) -> bool:
         return box.id not in self._off_ids
@@ -174,6 +183,16 @@ class Rule:
         gone = members(self.off, codes).any(axis=0)
         stays = members(self.kept, codes).any(axis=0)
         return np.logical_and(gone, ~stays)
+
+    def _cut_at(self, cut: float) -> Any:
+        if self.decide:
+            raise InvalidInput(
+                "The 'cut' must be left out where boxes decide: they have none. Switch boxes off instead.",
+                field="cut",
+            )
+        moved = copy.copy(self.model)
+        moved.threshold_ = np.float32(cut)
+        return moved
 
     def _without(self, model: Any) -> Any:
         fewer = copy.copy(model)

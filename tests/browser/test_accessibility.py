@@ -40,6 +40,10 @@ def test_a_whole_search_by_keyboard_alone(person: Person) -> None:
     press("ArrowRight")
     expect(page.locator("#tab-out")).to_have_attribute("aria-selected", "true")
     press("ArrowRight")
+    expect(page.locator("#tab-next")).to_have_attribute("aria-selected", "true")
+    press("ArrowRight")
+    expect(page.locator("#tab-check")).to_have_attribute("aria-selected", "true")
+    press("ArrowRight")
     expect(page.locator("#tab-answer")).to_be_focused()
     # A mark is taken back in the tray; the focus stays in it.
     page.locator("#rights .thumb").first.focus()
@@ -128,8 +132,55 @@ def _problem(person: Person) -> None:
     expect(person.page.locator("#problem")).to_be_visible()
 
 
+def _filtered(person: Person) -> None:
+    _text(person)
+    person.page.click("#add-and")
+    person.page.keyboard.type("snow")
+    person.page.keyboard.press("Enter")
+    expect(person.page.locator("#chips .chip")).to_have_count(1)
+    person.page.click("#filter-button")
+    person.page.locator("#filters input[type=checkbox]").first.check()
+    expect(person.page.locator("#shown")).to_be_visible()
+
+
+def _saving(person: Person) -> None:
+    _refined(person)
+    person.page.click("#keep")
+    expect(person.page.locator("#keep-panel .file")).to_have_count(3)
+
+
+def _explained(person: Person) -> None:
+    """Boxes, one of them open and another off, the cut, and a closer look that says why."""
+    _refined(person)
+    person.page.locator("#boxes summary").first.click()
+    expect(person.page.locator("#boxes .box-sample img").first).to_be_visible()
+    person.page.click("#cut summary")
+    expect(person.page.locator("#cut-words")).to_contain_text("right")
+    person.page.locator("#boxes .box-switch").last.click()
+    expect(person.page.locator("#boxes-all")).to_be_visible()
+    person.waits()
+    person.cell(0).focus()
+    person.page.keyboard.press("Space")
+    expect(person.page.locator("#lens-why")).to_contain_text("place 1 of")
+
+
+def _to_label_next(person: Person) -> None:
+    _refined(person)
+    person.page.click("#tab-next")
+    expect(person.page.locator(".cell[data-note]").first).to_be_visible()
+
+
+def _checking(person: Person) -> None:
+    _refined(person)
+    person.page.click("#tab-check")
+    person.sees_pictures()
+    person.page.click("#check-rest")
+    expect(person.page.locator("#check-body .meter")).to_have_count(2)
+
+
 _STATES: list[State] = [
     _first_visit, _text, _labelled, _refined, _captions, _selected, _looking_closer, _keys, _problem,
+    _filtered, _saving, _explained, _to_label_next, _checking,
 ]  # fmt: skip
 
 

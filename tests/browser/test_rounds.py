@@ -126,6 +126,7 @@ def test_refining_from_an_older_round_loses_nothing(refined: Person) -> None:
 def test_the_boxes_behind_an_answer_can_be_looked_at(refined: Person) -> None:
     boxes = refined.page.locator("#boxes > li")
     expect(boxes.first).to_be_visible()
+    boxes.first.locator("summary").click()
     expect(boxes.first.locator(".range-bar").first).to_be_visible()
     sql = boxes.first.locator("code").inner_text()
     assert re.fullmatch(r"f\d+ .+", sql)

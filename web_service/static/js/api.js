@@ -1,5 +1,7 @@
 // The HTTP API under this page's own origin; every failure is an ApiError.
 
+import { encodeWhere } from "./url.js";
+
 const ROOT = new URL("api/", document.baseURI);
 const TIMEOUT_MS = 60_000;
 
@@ -42,13 +44,24 @@ async function call(path, { body = null, signal = null } = {}) {
 }
 
 const at = (catalogue) => `catalogues/${encodeURIComponent(catalogue)}`;
+const conditions = (where) => encodeWhere(where).map((one) => `&where=${encodeURIComponent(one)}`).join("");
 const page = (offset, limit) => `offset=${offset}&limit=${limit}`;
 
 export const api = {
   ready: async () => (await fetch(new URL("../readyz", ROOT))).ok,
   catalogues: (signal) => call("catalogues", { signal }),
   search: (catalogue, request, signal) => call(`${at(catalogue)}/search`, { body: request, signal }),
-  results: (catalogue, set, offset, limit) => call(`${at(catalogue)}/results/${set}?${page(offset, limit)}`),
+  results: (catalogue, set, offset, limit, where = {}) =>
+    call(`${at(catalogue)}/results/${set}?${page(offset, limit)}${conditions(where)}`),
+  facets: (catalogue, set, where, signal) => call(`${at(catalogue)}/results/${set}/facets?${conditions(where).slice(1)}`, { signal }),
+  why: (catalogue, set, id, signal) => call(`${at(catalogue)}/results/${set}/items/${id}`, { signal }),
+  cuts: (catalogue, set) => call(`${at(catalogue)}/results/${set}/cuts`),
+  suggest: (catalogue, request, signal) => call(`${at(catalogue)}/suggest`, { body: request, signal }),
+  ids: (catalogue, set, where) => call(`${at(catalogue)}/results/${set}/ids?${conditions(where).slice(1)}`),
+  sample: (catalogue, set, offset, limit) => call(`${at(catalogue)}/results/${set}/check?${page(offset, limit)}`),
+  check: (catalogue, set, judged, signal) => call(`${at(catalogue)}/results/${set}/check`, { body: { judged }, signal }),
+  file: (catalogue, set, format, where) =>
+    new URL(`${at(catalogue)}/results/${set}/export?format=${format}${conditions(where)}`, ROOT).href,
   changes: (catalogue, set, since, offset, limit) =>
     call(`${at(catalogue)}/results/${set}/changes?since=${since}&${page(offset, limit)}`),
   items: (catalogue, ids) => call(`${at(catalogue)}/items?ids=${ids.join(",")}`),

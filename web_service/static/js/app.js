@@ -1,30 +1,27 @@
 // What a person can do, and the state it changes; views listen for "session", "answer", "labels", "busy" and "notice".
 
-import { ApiError } from "./api.js";
 import { connection } from "./connection.js";
-import { debounce } from "./dom.js";
 import { Emitter } from "./emitter.js";
+import { count } from "./format.js";
 import { RIGHT, WRONG } from "./round.js";
 import { Session } from "./session.js";
-import { recentSearches, rememberSearch } from "./storage.js";
+import { recentSearches, rememberQuery } from "./storage.js";
+import { Task } from "./task.js";
+import { Trail } from "./trail.js";
 import { fromAddress, toAddress } from "./url.js";
-
-const BURST_MS = 120;
 
 class App extends Emitter {
   catalogues = [];
   unavailable = {};
+  mostLabels = 10_000;
   catalogue = null; // the chosen CatalogueSummary
   session = null; // null on the first page
-  busy = null; // "search", "refine" or "round" while an answer is awaited
-  #action = new AbortController();
-  #save = debounce(() => this.#saveNow(), BURST_MS);
-  #saved = 0; // when the address last followed the labels
+  #trail = new Trail(() => this.session);
+  #task = new Task({ say: (what) => this.emit("busy", what), fail: (message) => this.emit("problem", message) });
 
-  constructor() {
-    super();
-    window.addEventListener("pagehide", () => this.#save.now());
-    document.addEventListener("visibilitychange", () => document.hidden && this.#save.now());
+  /** "search", "refine" or "round" while an answer is awaited. */
+  get busy() {
+    return this.#task.what;
   }
 
   get round() {
@@ -40,19 +37,39 @@ class App extends Emitter {
     this.emit("catalogue");
   }
 
-  /** A new search: its text answer, round 0. Labels given for the same query before are offered, not forced. */
-  search(query) {
-    return this.#run("search", async (signal) => {
-      const session = new Session(this.catalogue.name, query);
+  /**
+   * A new search: its text answer, round 0. Labels given for the same query before are offered, not forced.
+   * `live`: asked while it is still being typed. `labels`: marks to take along into a query that was only changed.
+   */
+  search(query, { live = false, labels = null } = {}) {
+    const { session: before } = this;
+    const session = new Session(this.catalogue.name, query);
+    if (before?.live && before.key === session.key) {
+      this.#task.stop(); // what was asked for since is not wanted any more
+      if (!live) this.#settle(before);
+      return null;
+    }
+    return this.#task.run("search", async (signal) => {
       await session.load(session.round, signal);
-      this.#save.now();
+      this.#trail.flush();
+      session.live = live;
+      if (labels?.size) Object.assign(session.round, { draft: new Map(labels) });
       this.session = session;
-      this.#navigated({ push: true });
+      // Every letter typed would be a step to go back through.
+      this.#trail.moved({ push: !before?.live });
       this.emit("session");
       this.emit("answer");
-      const before = recentSearches().find(({ key, right, wrong }) => key === session.key && right + wrong > 0);
-      if (before) this.emit("notice", { kind: "resume", before });
+      if (!live) this.#settle(session);
     });
+  }
+
+  /** A query that was really asked for. */
+  #settle(session) {
+    session.live = false;
+    rememberQuery(session.query.text);
+    if (session.round.draft.size) return;
+    const known = recentSearches().find(({ key, right, wrong }) => key === session.key && right + wrong > 0);
+    if (known) this.emit("notice", { kind: "resume", before: known });
   }
 
   /** Trains on the shown round's labels and shows every image that the model accepts, as a new round. */
@@ -62,12 +79,12 @@ class App extends Emitter {
       this.emit("say", "Mark at least one picture right first, then refine.");
       return null;
     }
-    return this.#run("refine", async (signal) => {
+    return this.#task.run("refine", async (signal) => {
       const { session } = this;
       const round = session.next();
       await session.load(round, signal);
       session.add(round);
-      this.#navigated({ push: true });
+      this.#trail.moved({ push: true });
       this.emit("answer");
       await this.#completed(session, round, signal);
     });
@@ -78,25 +95,56 @@ class App extends Emitter {
     if (!this.session?.rounds[number]) return null;
     this.session.at = number;
     this.session.tab = "answer";
-    this.#navigated({ push: true });
+    this.#trail.moved({ push: true });
     return this.#show("round");
+  }
+
+  /** Another answer of the same round: {off: ids of boxes switched off} or {cut: lowest score accepted}. */
+  adjust(change) {
+    return this.#task.run("round", async (signal) => {
+      const { session } = this;
+      const { round } = session;
+      await session.adjust(round, change, signal);
+      this.#trail.moved({ push: true });
+      this.emit("answer");
+      await this.#completed(session, round, signal);
+    });
   }
 
   show(tab) {
     this.session.tab = tab;
-    this.#navigated();
+    this.#trail.moved();
+    this.emit("answer");
+  }
+
+  /** Shows only what has these values: {column: [value, ...]}; the answer itself stays what it is. */
+  filter(where) {
+    this.session.where = where;
+    this.session.tab = "answer";
+    this.#trail.moved();
     this.emit("answer");
   }
 
   useModel(model) {
     this.session.model = model;
-    this.#navigated();
+    this.#trail.moved();
     this.emit("labels", []);
   }
 
   mark(ids, label, options) {
-    if (!this.round || !ids.length) return;
-    this.#labelled(this.round.mark(ids, label, options));
+    this.markEach(ids.map((id) => [id, label]), options);
+  }
+
+  /** Gives many labels in one step: [[id, label], ...]. */
+  markEach(labels, options) {
+    if (!this.round || !labels.length) return;
+    const { draft } = this.round;
+    const after = draft.size + labels.filter(([id, label]) => label !== null && !draft.has(id)).length;
+    if (after > this.mostLabels) {
+      this.emit("problem", `That would be ${count(after)} marks, and ${count(this.mostLabels)} is the most. Mark fewer: a few dozen teach as much.`);
+      return;
+    }
+    this.#labelled(this.round.markEach(labels, options));
   }
 
   /** Unlabelled, right, wrong, unlabelled. */
@@ -115,7 +163,7 @@ class App extends Emitter {
 
   /** Goes to an address of this page, such as one that storage.js has kept. */
   follow(address) {
-    this.#save.now();
+    this.#trail.flush();
     history.pushState(null, "", address);
     this.restore({ anew: true });
   }
@@ -123,23 +171,16 @@ class App extends Emitter {
   /** Shows what the address bar asks for. `anew`: even if the live session knows more of the same search. */
   restore({ anew = false } = {}) {
     const asked = fromAddress();
-    const { text, imageId, upload } = asked.query;
     this.choose(asked.catalogue ?? this.catalogue?.name);
     const unknown = Boolean(asked.catalogue) && this.catalogues.length > 0 && !this.catalogueNamed(asked.catalogue);
-    if (unknown) {
-      const known = this.catalogues.map(({ title, name }) => title || name).join(", ");
-      const reason = this.unavailable[asked.catalogue];
-      const what = reason ? `The catalogue “${asked.catalogue}” cannot be served: ${reason}` : `There is no catalogue “${asked.catalogue}” here.`;
-      this.emit("problem", `${what} Choose another above: ${known}.`);
-    }
-    if (unknown || !this.catalogue || (!text && imageId === null && !upload)) {
+    if (unknown) this.#refuse(asked.catalogue);
+    const session = this.catalogue && Session.restored(this.catalogue.name, asked);
+    if (unknown || !session?.asksForSomething) {
       this.home({ navigate: false });
       return;
     }
-    const session = Session.restored(this.catalogue.name, asked);
-    if (!anew && this.session?.key === session.key && this.#continues(session)) {
-      this.session.at = session.at;
-      this.session.tab = session.tab;
+    if (!anew && this.session?.key === session.key && this.session.continues(session)) {
+      Object.assign(this.session, { at: session.at, tab: session.tab, where: session.where });
     } else {
       this.session = session;
     }
@@ -152,34 +193,31 @@ class App extends Emitter {
 
   /** The address of what is shown, with the last label in it. */
   get link() {
-    this.#saveNow();
+    this.#trail.save();
     return location.href;
   }
 
   /** The first page again. */
   home({ navigate = true } = {}) {
-    this.#save.now();
-    this.#replaceAction();
-    this.#busy(null);
+    this.#trail.flush();
+    this.#task.stop();
     this.session = null;
-    if (navigate) history.pushState(null, "", toAddress({ catalogue: this.catalogue?.name }));
+    if (navigate) this.#trail.home(this.catalogue?.name);
     this.emit("session");
   }
 
-  /** True if the rounds of `session` are the first rounds of the live one, which then knows more. */
-  #continues(session) {
-    return session.rounds.every((round, i) => {
-      const live = this.session.rounds[i];
-      const same = live && live.parent === round.parent && live.model === round.model;
-      return same && live.labels.size === round.labels.size && [...round.labels].every(([k, v]) => live.labels.get(k) === v);
-    });
+  #refuse(name) {
+    const known = this.catalogues.map((catalogue) => catalogue.title || catalogue.name).join(", ");
+    const reason = this.unavailable[name];
+    const what = reason ? `The catalogue “${name}” cannot be served: ${reason}` : `There is no catalogue “${name}” here.`;
+    this.emit("problem", `${what} Choose another above: ${known}.`);
   }
 
   #show(why) {
     const { session } = this;
     const { round } = session;
     this.emit("answer");
-    return this.#run(why, async (signal) => {
+    return this.#task.run(why, async (signal) => {
       await session.load(round, signal);
       this.emit("answer");
       await this.#completed(session, round, signal);
@@ -197,64 +235,11 @@ class App extends Emitter {
     if (round.parent !== null) this.emit("answer");
   }
 
-  /** Runs an action in place of the one before it; what goes wrong is said, never thrown. */
-  async #run(what, action) {
-    const signal = this.#replaceAction();
-    this.#busy(what);
-    this.emit("problem", null);
-    try {
-      await action(signal);
-    } catch (error) {
-      if (signal.aborted) return;
-      if (!(error instanceof ApiError)) throw error;
-      this.emit("problem", error.message);
-    } finally {
-      if (!signal.aborted) this.#busy(null);
-    }
-  }
-
-  #replaceAction() {
-    this.#action.abort();
-    this.#action = new AbortController();
-    return this.#action.signal;
-  }
-
-  #busy(what) {
-    this.busy = what;
-    this.emit("busy", what);
-  }
-
   #labelled(ids) {
     if (!ids.length) return;
-    this.session.touched = true;
-    // At once, for a reload reads the address as it is; a burst (a key held down) is saved at its end.
-    if (performance.now() - this.#saved > BURST_MS) this.#saveNow();
-    else this.#save();
+    Object.assign(this.session, { touched: true, live: false });
+    this.#trail.labelled();
     this.emit("labels", ids);
-  }
-
-  #navigated({ push = false } = {}) {
-    const address = toAddress(this.session);
-    if (push && address !== location.pathname + location.search + location.hash) history.pushState(null, "", address);
-    else history.replaceState(null, "", address);
-    document.title = `${this.session.query.text || this.session.words} · CLIP-Branches`;
-    this.#remember(address);
-  }
-
-  #saveNow() {
-    if (!this.session) return;
-    this.#saved = performance.now();
-    const address = toAddress(this.session);
-    history.replaceState(null, "", address);
-    this.#remember(address);
-  }
-
-  #remember(address) {
-    const { work, key, words, catalogue, rounds, touched } = this.session;
-    const newest = rounds.at(-1);
-    const [right, wrong] = [newest.ids(RIGHT).length, newest.ids(WRONG).length];
-    if (right + wrong + rounds.length === 1 && !touched) return; // nothing that could be lost
-    rememberSearch({ work, key, address, words, catalogue, right, wrong, rounds: rounds.length - 1 });
   }
 }
 

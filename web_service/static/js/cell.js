@@ -41,10 +41,11 @@ export function makeCell(index, column) {
 export function fillCell(cell, hit, { catalogue, size }) {
   if (!hit || cell.dataset.id === String(hit.id)) return;
   cell.dataset.id = hit.id;
+  if (hit.note) cell.dataset.note = hit.note;
   const image = cell.querySelector("img");
   cell.dataset.image = "coming";
   image.src = api.image(catalogue, hit.id, widthFor(size));
-  cell.querySelector(".score").textContent = score(hit.score);
+  cell.querySelector(".score").textContent = hit.note ?? (hit.score === undefined ? "" : score(hit.score));
 }
 
 export function describeCell(cell, hit, label, selected) {

@@ -28,7 +28,7 @@ export function icon(name) {
   return svg;
 }
 
-/** Calls `task` once, `delay` ms after the last call; `.now()` does it at once if one is due. */
+/** Calls `task` once, `delay` ms after the last call; `.now()` does it at once if one is due, `.cancel()` never. */
 export function debounce(task, delay) {
   let timer = null;
   const run = () => {
@@ -41,5 +41,9 @@ export function debounce(task, delay) {
     timer = setTimeout(run, delay);
   };
   later.now = () => timer !== null && run();
+  later.cancel = () => {
+    clearTimeout(timer);
+    timer = null;
+  };
   return later;
 }

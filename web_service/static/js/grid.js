@@ -2,12 +2,9 @@
 
 import { describeCell, dropCell, fillCell, makeCell, reloadMissing } from "./cell.js";
 import { h } from "./dom.js";
+import { GAP, measured, usualShape } from "./grid-measure.js";
 import { items } from "./items.js";
 
-const GAP = 8;
-const CAPTION = 40;
-const TARGETS = { phone: 150, sizes: [120, 168, 248] };
-const SHAPES = [3 / 4, 1, 4 / 3]; // width to height of a cell
 const OVERSCAN_ROWS = 3;
 const SETTLE_MS = 70;
 
@@ -16,10 +13,8 @@ export class Grid {
   active = 0; // index of the cell in the tab order
   selection = new Set(); // indices
   #rows = new Map(); // row number -> element
-  #columns = 4;
-  #cell = 160;
-  #rowHeight = 168;
-  #shape = 1;
+  #measure = { columns: 4, cell: 160, height: 160, rowHeight: 168 };
+  #shape = 1; // width to height of a cell
   #shapedFor = null; // the catalogue that the shape was chosen for
   #frame = null;
   #settled = null;
@@ -38,12 +33,12 @@ export class Grid {
   }
 
   get columns() {
-    return this.#columns;
+    return this.#measure.columns;
   }
 
   /** Rows that fit the window, at least one. */
   get screenRows() {
-    return Math.max(1, Math.floor(this.scroller.clientHeight / this.#rowHeight));
+    return Math.max(1, Math.floor(this.scroller.clientHeight / this.#measure.rowHeight));
   }
 
   /** Shows other hits, from `scroll` pixels on. */
@@ -55,7 +50,7 @@ export class Grid {
       this.#unsubscribe = hits ? [hits.on("loaded", () => this.refresh())] : [];
       this.hits = hits;
       this.active = 0;
-      this.selection.clear();
+      this.selection = new Set();
       this.#clear();
       this.layout();
       this.scroller.scrollTop = scroll;
@@ -69,17 +64,11 @@ export class Grid {
   layout() {
     const width = this.root.clientWidth;
     if (!width) return;
-    const anchor = Math.floor(this.scroller.scrollTop / this.#rowHeight) * this.#columns;
-    const phone = matchMedia("(max-width: 600px)").matches;
-    const target = phone ? TARGETS.phone : TARGETS.sizes[this.size];
-    const columns = phone ? [3, 2, 1][this.size] : Math.max(2, Math.round((width + GAP) / (target + GAP)));
-    const cell = (width - GAP * (columns - 1)) / columns;
-    const height = Math.floor(cell / this.#shape);
-    const rowHeight = height + (this.captions ? CAPTION : 0) + GAP;
-    const changed = columns !== this.#columns || rowHeight !== this.#rowHeight;
-    this.#columns = columns;
-    this.#cell = Math.floor(cell);
-    this.#rowHeight = rowHeight;
+    const anchor = Math.floor(this.scroller.scrollTop / this.#measure.rowHeight) * this.#measure.columns;
+    const before = this.#measure;
+    this.#measure = measured(width, { size: this.size, captions: this.captions, shape: this.#shape });
+    const { columns, height, rowHeight } = this.#measure;
+    const changed = columns !== before.columns || rowHeight !== before.rowHeight;
     const total = this.hits?.total ?? 0;
     this.root.style.height = `${Math.max(0, Math.ceil(total / columns) * rowHeight - GAP)}px`;
     this.root.style.setProperty("--columns", columns);
@@ -112,28 +101,28 @@ export class Grid {
     if (!this.hits?.total) return;
     const at = Math.min(Math.max(0, index), this.hits.total - 1);
     this.#activate(at);
-    const top = Math.floor(at / this.#columns) * this.#rowHeight;
+    const top = Math.floor(at / this.#measure.columns) * this.#measure.rowHeight;
     const { scrollTop, clientHeight } = this.scroller;
     const margin = this.root.offsetTop;
     if (top + margin < scrollTop + margin) this.scroller.scrollTop = top;
-    else if (top + this.#rowHeight > scrollTop + clientHeight - margin) {
-      this.scroller.scrollTop = top + this.#rowHeight + margin - clientHeight;
+    else if (top + this.#measure.rowHeight > scrollTop + clientHeight - margin) {
+      this.scroller.scrollTop = top + this.#measure.rowHeight + margin - clientHeight;
     }
     this.#render();
     this.cellAt(at)?.focus({ preventScroll: true });
   }
 
   cellAt(index) {
-    return this.#rows.get(Math.floor(index / this.#columns))?.children[index % this.#columns] ?? null;
+    return this.#rows.get(Math.floor(index / this.#measure.columns))?.children[index % this.#measure.columns] ?? null;
   }
 
   /** Indices of the pictures that are wholly or mostly in sight. */
   onScreen() {
     const { scrollTop, clientHeight } = this.scroller;
-    const first = Math.round(scrollTop / this.#rowHeight);
-    const last = Math.max(first, Math.round((scrollTop + clientHeight) / this.#rowHeight) - 1);
-    const end = Math.min(this.hits?.total ?? 0, (last + 1) * this.#columns);
-    return range(first * this.#columns, end - 1);
+    const first = Math.round(scrollTop / this.#measure.rowHeight);
+    const last = Math.max(first, Math.round((scrollTop + clientHeight) / this.#measure.rowHeight) - 1);
+    const end = Math.min(this.hits?.total ?? 0, (last + 1) * this.#measure.columns);
+    return range(first * this.#measure.columns, end - 1);
   }
 
   select(indices) {
@@ -155,9 +144,7 @@ export class Grid {
     const known = this.#cells().map((cell) => items.get(Number(cell.dataset.id))).filter((item) => item?.width);
     if (!known.length) return false;
     this.#shapedFor = this.catalogue();
-    const sorted = known.map(({ width, height }) => width / height).sort((a, b) => a - b);
-    const median = sorted[sorted.length >> 1];
-    const nearest = SHAPES.reduce((best, shape) => (Math.abs(Math.log(median / shape)) < Math.abs(Math.log(median / best)) ? shape : best));
+    const nearest = usualShape(known);
     if (nearest === this.#shape) return false;
     this.#shape = nearest;
     this.layout();
@@ -184,15 +171,15 @@ export class Grid {
 
   #window() {
     const total = this.hits?.total ?? 0;
-    const last = Math.ceil(total / this.#columns) - 1;
-    const first = Math.floor(this.scroller.scrollTop / this.#rowHeight) - OVERSCAN_ROWS;
-    const end = Math.ceil((this.scroller.scrollTop + this.scroller.clientHeight) / this.#rowHeight) + OVERSCAN_ROWS;
+    const last = Math.ceil(total / this.#measure.columns) - 1;
+    const first = Math.floor(this.scroller.scrollTop / this.#measure.rowHeight) - OVERSCAN_ROWS;
+    const end = Math.ceil((this.scroller.scrollTop + this.scroller.clientHeight) / this.#measure.rowHeight) + OVERSCAN_ROWS;
     return [Math.max(0, first), Math.min(last, end)];
   }
 
   #render() {
     const [first, last] = this.#window();
-    const kept = Math.floor(this.active / this.#columns);
+    const kept = Math.floor(this.active / this.#measure.columns);
     const focused = this.root.contains(document.activeElement);
     for (const [number, row] of this.#rows) {
       // The row that holds the focus stays, however far it is scrolled away: the focus must not be lost.
@@ -207,15 +194,15 @@ export class Grid {
     if (last < first) return;
     this.#wantItems();
     // While the scroll bar is dragged through thousands of pictures, only where it rests is asked for.
-    this.#settled = setTimeout(() => this.hits?.need(first * this.#columns, (last + 1) * this.#columns - 1), SETTLE_MS);
+    this.#settled = setTimeout(() => this.hits?.need(first * this.#measure.columns, (last + 1) * this.#measure.columns - 1), SETTLE_MS);
   }
 
   #addRow(number) {
     const row = h("div", { class: "row", role: "row", "aria-rowindex": number + 1 });
-    row.style.transform = `translateY(${number * this.#rowHeight}px)`;
-    const end = Math.min((number + 1) * this.#columns, this.hits.total);
-    for (let index = number * this.#columns; index < end; index++) {
-      const cell = makeCell(index, index % this.#columns);
+    row.style.transform = `translateY(${number * this.#measure.rowHeight}px)`;
+    const end = Math.min((number + 1) * this.#measure.columns, this.hits.total);
+    for (let index = number * this.#measure.columns; index < end; index++) {
+      const cell = makeCell(index, index % this.#measure.columns);
       if (index === this.active) cell.setAttribute("tabindex", 0);
       this.#update(cell);
       row.append(cell);
@@ -229,7 +216,7 @@ export class Grid {
   #update(cell) {
     const index = Number(cell.dataset.index);
     const hit = this.hits?.at(index);
-    fillCell(cell, hit, { catalogue: this.catalogue(), size: this.#cell });
+    fillCell(cell, hit, { catalogue: this.catalogue(), size: this.#measure.cell });
     describeCell(cell, hit, hit && this.labelOf(hit.id), this.selection.has(index));
   }
 

@@ -1,12 +1,18 @@
 // Above the grid: how many images, what changed, how long it took, and what of it is shown.
 
 import { app } from "./app.js";
+import { boxNames } from "./boxes.js";
 import { $, $$ } from "./dom.js";
 import { count, images, milliseconds } from "./format.js";
+
+const GRIDS = { answer: "Answer", in: "Images that came in", out: "Images that went out", next: "Images to label next", check: "Random sample to judge" };
 
 export function startHead() {
   for (const tab of $$("#tabs [role=tab]")) tab.addEventListener("click", () => app.show(tab.dataset.tab));
   $("#tabs").addEventListener("keydown", moveBetweenTabs);
+  $("#shown-all").addEventListener("click", () => app.filter({}));
+  $("#keep").addEventListener("click", async () => (await import("./later/keep.js")).openKeep());
+  $("#check-start").addEventListener("click", () => app.show("check"));
   app.on("answer", drawHead);
   app.on("busy", (what) => {
     $("#progress").hidden = what === null;
@@ -35,16 +41,30 @@ function drawHead() {
   $("#since").textContent = known ? `since ${parent.name === "Text" ? "the first answer" : parent.name.toLowerCase()}` : "";
   $("#delta").hidden = !known;
   $("#took").textContent = response ? milliseconds(tookMs(response)) : "";
+  drawShown(session);
+  $("#keep").disabled = !response;
   $("#tabs").hidden = round.parent === null;
+  for (const name of ["check", "next"]) $(`#tab-${name}`).hidden = round.parent === null;
+  $("#check").hidden = round.parent === null || !response;
+  $("#check-start").hidden = tab === "check";
   $("#tab-in .tab-count").textContent = known ? count(changes.came_in.total) : "";
   $("#tab-out .tab-count").textContent = known ? count(changes.went_out.total) : "";
   for (const element of $$("#tabs [role=tab]")) {
     const chosen = element.dataset.tab === tab;
     element.setAttribute("aria-selected", chosen);
     element.tabIndex = chosen ? 0 : -1;
-    element.disabled = element.dataset.tab !== "answer" && !known;
+    element.disabled = ["in", "out"].includes(element.dataset.tab) && !known;
   }
-  $("#grid").setAttribute("aria-label", { answer: "Answer", in: "Images that came in", out: "Images that went out" }[tab]);
+  $("#grid").setAttribute("aria-label", GRIDS[tab]);
+}
+
+/** How much of the answer is shown, and why not all of it: never silently. */
+function drawShown({ filtered, where, round, tab }) {
+  const part = round.part?.hits;
+  $("#shown").hidden = !filtered || tab !== "answer" || !round.response || !part;
+  if ($("#shown").hidden) return;
+  const why = Object.entries(where).map(([column, values]) => column === "@box" ? `in ${boxNames(values, round.response)}` : `${column.replaceAll("_", " ")} = ${values.map((value) => value || "none").join(" or ")}`);
+  $("#shown-words").textContent = `${count(part.total)} of ${count(round.response.total)} shown: ${why.join(", ")}`;
 }
 
 /** What the service needed for an answer, in ms: its total, or else the sum of its steps. */
@@ -63,7 +83,7 @@ function moveBetweenTabs(event) {
   const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
   if (!step) return;
   event.preventDefault();
-  const tabs = $$("#tabs [role=tab]:not(:disabled)");
+  const tabs = $$("#tabs [role=tab]:not(:disabled, [hidden])");
   const next = tabs[(tabs.indexOf(document.activeElement) + step + tabs.length) % tabs.length];
   next?.focus();
   next?.click();

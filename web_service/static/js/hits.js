@@ -1,6 +1,7 @@
 // The images of an answer, page by page, as far as they have been looked at.
 
 import { api } from "./api.js";
+import { app } from "./app.js";
 import { connection } from "./connection.js";
 import { Emitter } from "./emitter.js";
 
@@ -33,6 +34,12 @@ export class Hits extends Emitter {
     await Promise.all(awaited);
   }
 
+  /** Ids of all hits, fetched as far as they are not there. */
+  async allIds() {
+    await this.need(0, this.total - 1);
+    return Array.from({ length: this.total }, (_, i) => this.at(i)?.id).filter((id) => id !== undefined);
+  }
+
   async #fetch(page) {
     try {
       const hits = await connection.keepTrying(() => this.#load(page * PAGE, PAGE));
@@ -48,30 +55,86 @@ export class Hits extends Emitter {
 /** Grey cells that stand for an answer not known yet. */
 export const AWAITED = { total: 60, at: () => undefined, need: async () => {}, on: () => () => {} };
 
-/** What a session shows now: the answer, what came in or what went out. Null while it is not known. */
+/** What a session shows now: the answer, what came in, what went out, or a sample to judge. Null while not known. */
 export function hitsOf(session) {
-  const { round, tab, catalogue } = session;
+  const { round, tab } = session;
   if (!round.response) return null;
-  if (tab === "answer") {
-    round.answerHits ??= new Hits(round.response.total, round.response.hits, async (offset, limit) => {
-      const page = () => api.results(catalogue, round.response.result_set, offset, limit);
-      return (await renewed(session, [round], page)).hits;
-    });
-    return round.answerHits;
-  }
+  if (tab === "check") return (round.checkHits ??= sampleOf(session, round));
+  if (tab === "next") return round.suggested;
+  if (tab === "answer") return session.filtered ? partOf(session, round) : (round.answerHits ??= answerOf(session, round));
   if (!round.changes) return null;
   const side = tab === "in" ? "came_in" : "went_out";
+  return (round[side] ??= changesOf(session, round, side));
+}
+
+/** Every id of what is shown, first to last: the service tells them all at once. Null if it cannot. */
+export async function allIdsOf(session) {
+  const { round, tab, catalogue, where } = session;
+  try {
+    if (tab !== "answer") return (await hitsOf(session)?.allIds()) ?? null;
+    const task = () => api.ids(catalogue, round.response.result_set, where);
+    return (await connection.keepTrying(() => renewed(session, [round], task))).ids;
+  } catch (error) {
+    app.emit("problem", error.message);
+    return null;
+  }
+}
+
+function answerOf(session, round) {
+  const { catalogue } = session;
+  return new Hits(round.response.total, round.response.hits, async (offset, limit) => {
+    const page = () => api.results(catalogue, round.response.result_set, offset, limit);
+    return (await renewed(session, [round], page)).hits;
+  });
+}
+
+/** The part of the answer for which the conditions hold; how many that are, its first page tells. */
+function partOf(session, round) {
+  const { catalogue, where } = session;
+  const key = JSON.stringify(where);
+  if (round.part?.key === key) return round.part.hits;
+  const page = (offset, limit) => api.results(catalogue, round.response.result_set, offset, limit, where);
+  const part = { key, hits: null };
+  round.part = part;
+  connection.keepTrying(() => renewed(session, [round], () => page(0, PAGE))).then(
+    (first) => {
+      part.hits = new Hits(first.total, first.hits, async (offset, limit) => (await renewed(session, [round], () => page(offset, limit))).hits);
+      if (round.part === part) app.emit("answer");
+    },
+    (error) => {
+      app.emit("problem", error.message);
+      app.filter({});
+    },
+  );
+  return null;
+}
+
+function changesOf(session, round, side) {
+  const { catalogue } = session;
   const parent = session.rounds[round.parent];
-  round[side] ??= new Hits(round.changes[side].total, round.changes[side].hits, async (offset, limit) => {
+  return new Hits(round.changes[side].total, round.changes[side].hits, async (offset, limit) => {
     const page = () =>
       api.changes(catalogue, round.response.result_set, parent.response.result_set, offset, limit);
     return (await renewed(session, [round, parent], page))[side].hits;
   });
-  return round[side];
+}
+
+/** The random sample that an answer is checked with; null until its first page is there. */
+function sampleOf(session, round) {
+  if (round.sampling) return null;
+  const page = (offset, limit) => renewed(session, [round], () => api.sample(session.catalogue, round.response.result_set, offset, limit));
+  round.sampling = connection.keepTrying(() => page(0, PAGE)).then(
+    ({ total, hits }) => {
+      round.checkHits = new Hits(total, hits, async (offset, limit) => (await page(offset, limit)).hits);
+      app.emit("answer");
+    },
+    (error) => app.emit("problem", error.message),
+  );
+  return null;
 }
 
 /** `task`, repeated once after asking anew for answers that the service no longer holds. */
-async function renewed(session, rounds, task) {
+export async function renewed(session, rounds, task) {
   try {
     return await task();
   } catch (error) {

@@ -42,7 +42,7 @@ function find(event, { grid, selection, look, help, focusSearch }) {
     p: () => selection.mark(RIGHT),
     n: () => selection.mark(WRONG),
     u: () => selection.mark(null),
-    a: () => selection.screen(),
+    a: () => (shiftKey ? selection.everything() : selection.screen()),
     r: () => app.refine(),
     z: () => (shiftKey ? app.redo() : app.undo()),
     y: () => app.redo(),

@@ -40,8 +40,8 @@ export class Lens {
   open(what) {
     this.#ids = Array.isArray(what) ? what : null;
     this.#at = this.#ids ? 0 : what;
-    this.#draw();
     if (!this.dialog.open) this.dialog.showModal();
+    this.#draw();
   }
 
   get #hit() {
@@ -81,6 +81,12 @@ export class Lens {
     $("#lens-after").disabled = this.#at === this.#total - 1;
     this.#drawWords();
     this.#drawLabel();
+    this.#explain(hit.id);
+  }
+
+  async #explain(id) {
+    const { explain } = await import("./later/why-here.js");
+    if (this.dialog.open && this.#hit?.id === id) explain(id);
   }
 
   #drawImage() {

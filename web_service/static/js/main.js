@@ -4,6 +4,7 @@ import { api, ApiError } from "./api.js";
 import { app } from "./app.js";
 import { connection } from "./connection.js";
 import { $, debounce } from "./dom.js";
+import { count } from "./format.js";
 import { Grid } from "./grid.js";
 import { spoken, startHead } from "./head.js";
 import { AWAITED, hitsOf } from "./hits.js";
@@ -14,6 +15,7 @@ import { startNotices } from "./notices.js";
 import { listenToPointer } from "./pointer.js";
 import { focusSearch, startQuery } from "./query.js";
 import { startRounds } from "./rounds.js";
+import { startScope } from "./scope.js";
 import { Selection } from "./selection.js";
 import { rememberView, viewChoices } from "./storage.js";
 import { startTray } from "./tray.js";
@@ -35,6 +37,7 @@ const say = debounce(() => ($("#live").textContent = sentence), 150);
 let sentence = "";
 
 startQuery();
+startScope();
 startHead();
 startRounds();
 startWhy();
@@ -58,6 +61,14 @@ app.on("labels", (ids) => {
   const what = states[stateOf(app.round.draft.get(ids[0]))];
   const [right, wrong] = [app.round.ids(1).length, app.round.ids(-1).length];
   app.emit("say", `${what}${ids.length > 1 ? `: ${ids.length} pictures` : ""}. ${right} right, ${wrong} wrong.`);
+});
+// What not everybody needs is loaded when somebody does.
+let checking = null;
+app.on("answer", async () => {
+  const tab = app.round?.response ? app.session.tab : null;
+  $("#next-line").hidden = tab !== "next";
+  if (tab === "check") checking ??= import("./later/check.js").then(({ startCheck }) => startCheck(grid));
+  if (tab === "next") (await import("./later/next.js")).loadNext();
 });
 app.on("recovered", () => grid.retryMissing());
 
@@ -86,9 +97,11 @@ function drawAnswer() {
   if (fresh && tab === "answer") app.emit("say", spoken(session));
 }
 
-function drawNothing({ round, tab }) {
+function drawNothing({ round, tab, filtered }) {
   const [head, advice] =
-    tab === "in"
+    tab === "answer" && filtered && round.response.total > 0
+      ? ["No image of the answer is left.", `None of its ${count(round.response.total)} images fits the filter. Show all, or choose other values.`]
+      : tab === "in"
       ? ["Nothing came in.", "Every image of this answer was in the one before it too."]
       : tab === "out"
         ? ["Nothing went out.", "Every image of the answer before it is in this one too."]
@@ -100,7 +113,7 @@ function drawNothing({ round, tab }) {
             ];
   $("#nothing-head").textContent = head;
   $("#nothing-words").textContent = advice;
-  $("#nothing-back").hidden = tab !== "answer" || round.parent === null;
+  $("#nothing-back").hidden = tab !== "answer" || round.parent === null || round.response.total > 0;
 }
 
 $("#nothing-back").addEventListener("click", () => app.go(app.round.parent));
@@ -124,7 +137,7 @@ connection.check = async () => {
 
 async function begin() {
   const boot = JSON.parse($("#boot").textContent);
-  Object.assign(app, { catalogues: boot.catalogues, unavailable: boot.unavailable });
+  Object.assign(app, { catalogues: boot.catalogues, unavailable: boot.unavailable, mostLabels: boot.max_labels });
   connection.watch();
   // A service that has just started may still be opening its catalogues.
   while (!app.catalogues.length) {

@@ -12,8 +12,10 @@ export function startNotices(look) {
   $("#connection-now").addEventListener("click", () => connection.tryNow());
   $("#problem-close").addEventListener("click", () => drawProblem(null));
   app.on("problem", drawProblem);
+  app.on("told", drawTold);
+  $("#told-close").addEventListener("click", () => drawTold(null));
   app.on("notice", ({ kind, before }) => (kind === "resume" ? drawResume(before) : drawShared()));
-  app.on("session", () => $("#resume").replaceChildren());
+  app.on("session", () => ($("#resume").replaceChildren(), drawTold(null)));
   app.on("answer", () => drawMisplaced(look));
   app.on("session", () => drawMisplaced(look));
 }
@@ -38,6 +40,11 @@ function drawCountdown() {
 function drawProblem(message) {
   $("#problem").hidden = !message;
   $("#problem-words").textContent = message ?? "";
+}
+
+function drawTold(message) {
+  $("#told").hidden = !message;
+  $("#told-words").textContent = message ?? "";
 }
 
 function drawResume(before) {

@@ -1,20 +1,27 @@
-// The search line: words, and an image by upload, paste or drop.
+// The search line: words, asked while they are typed, and an image by upload, paste or drop.
 
 import { api, widthFor } from "./api.js";
 import { app } from "./app.js";
-import { $, h } from "./dom.js";
-import { prepared } from "./upload.js";
-import { rememberUpload, uploadOf } from "./storage.js";
+import { $, debounce, h } from "./dom.js";
+import { queryChips, takeChips } from "./scope.js";
+import { listenToDrops, prepared } from "./upload.js";
+import { recentQueries, rememberUpload, uploadOf } from "./storage.js";
 
 const CHIP = 28;
+const TYPING_MS = 250;
+const FEWEST_LETTERS = 2;
 let image = { imageId: null, upload: null }; // the image part of the query being written
 
 export function startQuery() {
   const form = $("#search");
+  const typed = debounce(whileTyping, TYPING_MS);
   form.addEventListener("submit", (event) => {
     event.preventDefault();
+    typed.cancel();
     submit();
   });
+  $("#query").addEventListener("input", typed);
+  $("#query").addEventListener("focus", drawSuggestions);
   $("#catalogue").addEventListener("change", ({ target }) => changeCatalogue(target.value));
   $("#image-button").addEventListener("click", () => $("#image-file").click());
   $("#image-file").addEventListener("change", ({ target }) => {
@@ -28,7 +35,7 @@ export function startQuery() {
     event.preventDefault();
     useFile(file);
   });
-  listenToDrops();
+  listenToDrops($("#drop"), useFile);
   app.on("session", drawQuery);
   app.on("catalogue", drawCatalogues);
 }
@@ -40,14 +47,28 @@ export function focusSearch() {
 }
 
 function submit() {
-  const text = $("#query").value.trim();
-  if (!text && image.imageId === null && !image.upload) {
+  const chips = queryChips();
+  const text = takeChips($("#query").value, chips);
+  const query = { text, ...image, ...chips };
+  if (!text && image.imageId === null && !image.upload && !chips.terms.length) {
     app.emit("problem", "Type what you are looking for, or choose an image to search with.");
     return focusSearch();
   }
   if (!app.catalogue) return app.emit("problem", "There is no catalogue to search yet. Build one with “make demo”.");
+  $("#query").value = text;
   $("#query").blur();
-  return app.search({ text, ...image });
+  return app.search(query);
+}
+
+/** The answer follows the words, unless there are labels: those wait for Enter. */
+function whileTyping() {
+  const { session } = app;
+  const started = session && (session.rounds.length > 1 || session.round.draft.size > 0 || app.busy === "refine");
+  // What is marked with - or + becomes a chip with Enter: until then it may be half a word.
+  const text = takeChips($("#query").value, { terms: [], without: [] });
+  if (started || !app.catalogue || document.activeElement !== $("#query") || text.length < FEWEST_LETTERS) return;
+  if (session && text === session.query.text) return;
+  app.search({ text, ...image, ...queryChips() }, { live: true });
 }
 
 function changeCatalogue(name) {
@@ -77,11 +98,18 @@ async function useFile(file) {
 
 function drawQuery() {
   const { session } = app;
-  $("#query").value = session?.query.text ?? "";
+  const typing = session?.live && document.activeElement === $("#query");
+  if (!typing) $("#query").value = session?.query.text ?? "";
   useImage({ imageId: session?.query.imageId ?? null, upload: session?.query.upload ?? null });
   if (session?.uploadMissing) {
     app.emit("problem", "This search began with an image that is only on the device it was made on. Choose that image again to search with it.");
   }
+}
+
+/** What was searched for before here, then the catalogue's examples; the browser offers them while one types. */
+function drawSuggestions() {
+  const words = [...new Set([...recentQueries(), ...(app.catalogue?.examples ?? [])])];
+  $("#suggestions").replaceChildren(...words.map((text) => h("option", { value: text })));
 }
 
 function drawChip() {
@@ -102,23 +130,4 @@ function drawCatalogues() {
   select.replaceChildren(...app.catalogues.map(option), ...Object.entries(app.unavailable).map(broken));
   select.value = app.catalogue?.name ?? "";
   select.disabled = !app.catalogues.length;
-}
-
-function listenToDrops() {
-  const veil = $("#drop");
-  let depth = 0; // dragenter and dragleave come for every element on the way
-  const show = (step) => {
-    depth = Math.max(0, depth + step);
-    veil.hidden = depth === 0;
-  };
-  const hasFile = (event) => [...(event.dataTransfer?.types ?? [])].includes("Files");
-  document.addEventListener("dragenter", (event) => hasFile(event) && show(1));
-  document.addEventListener("dragleave", (event) => hasFile(event) && show(-1));
-  document.addEventListener("dragover", (event) => hasFile(event) && event.preventDefault());
-  document.addEventListener("drop", (event) => {
-    if (!hasFile(event)) return;
-    event.preventDefault();
-    show(-depth);
-    if (event.dataTransfer.files[0]) useFile(event.dataTransfer.files[0]);
-  });
 }

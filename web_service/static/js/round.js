@@ -10,9 +10,19 @@ export class Round {
     this.draft = new Map(labels);
     this.done = []; // steps that can be undone, each a list of [id, before, after]
     this.undone = [];
-    this.response = null;
-    this.changes = null; // {came_in, went_out} against the parent
+    this.off = []; // ids of boxes that are switched off, sorted
+    this.cut = null; // the lowest score accepted, where it was moved
     this.scroll = {}; // tab -> scroll position
+    this.forget();
+  }
+
+  /** Drops all that was made of the answer: another one takes its place. */
+  forget(response = null) {
+    this.response = response;
+    this.changes = null; // {came_in, went_out} against the parent
+    // What hits.js and the modules in later/ keep of it.
+    Object.assign(this, { answerHits: null, in: null, out: null, came_in: null, went_out: null, part: null });
+    Object.assign(this, { checkHits: null, sampling: null, verdict: null, suggested: null, suggesting: null, cuts: null });
   }
 
   get name() {
@@ -29,8 +39,13 @@ export class Round {
   }
 
   /** Gives `ids` a label, or none (null); returns the ids whose label changed. */
-  mark(ids, label, { merge = false } = {}) {
-    const step = ids.map((id) => [id, this.draft.get(id) ?? null, label]).filter(([, before, after]) => before !== after);
+  mark(ids, label, options) {
+    return this.markEach(ids.map((id) => [id, label]), options);
+  }
+
+  /** Gives each of [[id, label], ...] its label, in one step; returns the ids whose label changed. */
+  markEach(labels, { merge = false } = {}) {
+    const step = labels.map(([id, label]) => [id, this.draft.get(id) ?? null, label]).filter(([, before, after]) => before !== after);
     if (!step.length) return [];
     this.#apply(step, 2);
     // The second tap of a double tap corrects the first: one step for one gesture.

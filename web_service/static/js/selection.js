@@ -4,7 +4,19 @@ import { app } from "./app.js";
 import { $, h, icon } from "./dom.js";
 import { count } from "./format.js";
 import { range } from "./grid.js";
+import { allIdsOf } from "./hits.js";
 import { RIGHT, WRONG } from "./round.js";
+
+/** All indices below a number, as if they were in a Set. */
+class Everything {
+  constructor(size) {
+    this.size = size;
+  }
+
+  has(index) {
+    return index < this.size;
+  }
+}
 
 export class Selection {
   #anchor = null;
@@ -17,8 +29,10 @@ export class Selection {
       return h("button", { type: "button", class: "button small", onclick: mark }, icon(name), `${key}`);
     };
     this.words = h("span", { class: "selection-count" });
+    this.all = h("button", { type: "button", class: "button small quiet", onclick: () => this.everything() });
     this.bar.append(
       this.words,
+      this.all,
       button("tick", "Right", RIGHT),
       button("cross", "Wrong", WRONG),
       button("clear", "Clear", null),
@@ -26,17 +40,28 @@ export class Selection {
     );
   }
 
-  get indices() {
-    return [...this.grid.selection].sort((a, b) => a - b);
+  /** Every picture that the grid shows from first to last, looked at or not. */
+  everything() {
+    const total = this.grid.hits?.total ?? 0;
+    if (!total) return;
+    this.#anchor = null;
+    this.grid.selection = new Everything(total);
+    this.grid.refresh();
+    this.#drawBar();
+  }
+
+  async #ids() {
+    const { grid } = this;
+    if (grid.selection instanceof Everything) return allIdsOf(app.session);
+    return grid.idsOf(grid.selection.size ? [...grid.selection].sort((a, b) => a - b) : [grid.active]);
   }
 
   /** Marks the selected pictures, or the one in focus when none is selected. */
   async mark(label) {
     const { grid } = this;
-    const indices = grid.selection.size ? this.indices : [grid.active];
     const { round } = app;
-    const ids = await grid.idsOf(indices);
-    if (round === app.round) app.mark(ids, label);
+    const ids = await this.#ids();
+    if (ids && round === app.round) app.mark(ids, label);
     if (grid.selection.size) this.clear();
   }
 
@@ -64,9 +89,17 @@ export class Selection {
 
   #select(indices) {
     this.grid.select(indices);
-    this.bar.hidden = indices.length === 0;
-    this.words.textContent = `${count(indices.length)} selected`;
-    if (indices.length) app.emit("say", `${count(indices.length)} selected`);
+    this.#drawBar();
+  }
+
+  #drawBar() {
+    const { size } = this.grid.selection;
+    const total = this.grid.hits?.total ?? 0;
+    this.bar.hidden = size === 0;
+    this.words.textContent = size === total && size > 1 ? `All ${count(size)} selected` : `${count(size)} selected`;
+    this.all.hidden = size >= total;
+    this.all.textContent = `Select all ${count(total)}`;
+    if (size) app.emit("say", this.words.textContent);
   }
 
   /** The bar goes when another answer comes: its pictures are no longer there. */

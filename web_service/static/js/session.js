@@ -7,11 +7,18 @@ import { uploadOf } from "./storage.js";
 
 const FIRST_PAGE = 120;
 
+export const NOTHING = { text: "", imageId: null, upload: null, terms: [], without: [] };
+
 export class Session {
-  /** `query`: {text, imageId, upload}, where upload is the key of an image kept by storage.js. */
+  /**
+   * `query`: {text, imageId, upload, terms, without}; upload is the key of an image kept by storage.js, terms are
+   * [{text, weight}], without is [text].
+   */
   constructor(catalogue, query) {
     this.catalogue = catalogue;
-    this.query = query;
+    this.query = { ...NOTHING, ...query };
+    this.where = {}; // column -> values: what of the answer is shown
+    this.live = false; // asked while it was still being typed
     this.rounds = [new Round(0, null, "auto", new Map())];
     this.at = 0;
     this.model = "auto";
@@ -22,10 +29,11 @@ export class Session {
   }
 
   /** The session that an address describes (see url.js). */
-  static restored(catalogue, { query, rounds, at, draft, model, tab }) {
+  static restored(catalogue, { query, where, rounds, at, draft, model, tab }) {
     const session = new Session(catalogue, query);
-    for (const { parent, model: used, labels } of rounds.slice(1)) {
-      session.rounds.push(new Round(session.rounds.length, parent, used, labels));
+    session.where = where;
+    for (const { parent, model: used, labels, off, cut } of rounds.slice(1)) {
+      session.rounds.push(Object.assign(new Round(session.rounds.length, parent, used, labels), { off, cut }));
     }
     session.at = at;
     session.model = model;
@@ -40,14 +48,35 @@ export class Session {
 
   /** The same query on the same catalogue has the same key. */
   get key() {
-    const { text, imageId, upload } = this.query;
-    return JSON.stringify([this.catalogue, text, imageId ?? null, upload ?? null]);
+    const { text, imageId, upload, terms, without } = this.query;
+    const more = terms.length || without.length ? [terms.map(({ text: term, weight }) => [term, weight]), without] : [];
+    return JSON.stringify([this.catalogue, text, imageId ?? null, upload ?? null, ...more]);
   }
 
   get words() {
-    const { text, imageId, upload } = this.query;
+    const { text, imageId, upload, terms, without } = this.query;
     const picture = upload ? "your image" : imageId !== null ? `picture ${imageId}` : "";
-    return [text && `“${text}”`, picture].filter(Boolean).join(" and ");
+    const parts = [text && `“${text}”`, picture, ...terms.map((term) => `“${term.text}”`)].filter(Boolean);
+    return parts.join(" and ") + (without.length ? ` without ${without.join(", ")}` : "");
+  }
+
+  /** False for a query that says nothing to look for. */
+  get asksForSomething() {
+    const { text, imageId, upload, terms } = this.query;
+    return Boolean(text) || imageId !== null || Boolean(upload) || terms.length > 0;
+  }
+
+  get filtered() {
+    return Object.keys(this.where).length > 0;
+  }
+
+  /** True if the rounds of `other` are the first rounds of this one, which then knows more. */
+  continues(other) {
+    return other.rounds.every((round, i) => {
+      const own = this.rounds[i];
+      const same = own && own.parent === round.parent && own.model === round.model && own.cut === round.cut && own.off.join() === round.off.join();
+      return same && own.labels.size === round.labels.size && [...round.labels].every(([k, v]) => own.labels.get(k) === v);
+    });
   }
 
   /** True while the answer needs an uploaded image that this device does not have. */
@@ -57,15 +86,19 @@ export class Session {
 
   /** The request whose answer a round shows. */
   request(round) {
-    const { text, imageId, upload } = this.query;
+    const { text, imageId, upload, terms, without } = this.query;
     const request = { model: round.model, limit: FIRST_PAGE };
     if (text) request.text = text;
     if (imageId !== null && imageId !== undefined) request.image_id = imageId;
+    if (terms.length) request.terms = terms;
+    if (without.length) request.without = without;
     if (upload && !this.uploadMissing) request.image = uploadOf(upload);
     // Sorted, so that the order of the clicks does not make another request of the same labels.
     const ids = (label) => [...round.labels].filter(([, value]) => value === label).map(([id]) => id);
     const sorted = (label) => ids(label).sort((a, b) => a - b);
     if (round.labels.size) Object.assign(request, { positive: sorted(RIGHT), negative: sorted(WRONG) });
+    if (round.off.length) request.boxes_off = round.off;
+    if (round.cut !== null) request.cut = round.cut;
     return request;
   }
 
@@ -74,6 +107,18 @@ export class Session {
     if (round.response && !renew) return;
     const request = this.request(round);
     round.response = await connection.keepTrying(() => api.search(this.catalogue, request, signal), signal);
+  }
+
+  /** Asks for a round's answer with other boxes off or another cut; the answer takes the place of the one before. */
+  async adjust(round, change, signal) {
+    const adjusted = Object.assign(Object.create(round), change);
+    const request = this.request(adjusted);
+    const response = await connection.keepTrying(() => api.search(this.catalogue, request, signal), signal);
+    Object.assign(round, change);
+    round.forget(response);
+    delete this.where["@box"]; // the answer may not have that box any more
+    // What later rounds changed was counted against the answer before.
+    for (const other of this.rounds) if (other.parent === round.number) Object.assign(other, { changes: null, came_in: null, went_out: null });
   }
 
   /** Asks what a round changed against its parent, unless it is known. */

@@ -2,10 +2,12 @@
 // Storage may be full, blocked or from another version: the page then works without it.
 
 const RECENT = "clip-branches.recent";
+const QUERIES = "clip-branches.queries";
 const UPLOADS = "clip-branches.uploads";
 const VIEW = "clip-branches.view";
 const KEPT_SEARCHES = 24;
 const KEPT_UPLOADS = 4;
+const KEPT_QUERIES = 20;
 
 function read(key, otherwise) {
   try {
@@ -30,6 +32,13 @@ export const recentSearches = () => read(RECENT, []).filter((entry) => entry?.wo
 export function rememberSearch(entry) {
   const others = recentSearches().filter(({ work }) => work !== entry.work);
   write(RECENT, [{ ...entry, time: Date.now() }, ...others].slice(0, KEPT_SEARCHES));
+}
+
+/** Words searched for before, newest first. */
+export const recentQueries = () => read(QUERIES, []).filter((text) => typeof text === "string");
+
+export function rememberQuery(text) {
+  if (text) write(QUERIES, [text, ...recentQueries().filter((other) => other !== text)].slice(0, KEPT_QUERIES));
 }
 
 /** Keeps an uploaded query image (base64) under its key, so that a reload can ask the same again. */

@@ -51,3 +51,22 @@ async function digest(text) {
   }
   return (a >>> 0).toString(36) + (b >>> 0).toString(36);
 }
+
+/** Shows `veil` while a file is held over the page, and gives the file that is dropped to `use`. */
+export function listenToDrops(veil, use) {
+  let depth = 0; // dragenter and dragleave come for every element on the way
+  const show = (step) => {
+    depth = Math.max(0, depth + step);
+    veil.hidden = depth === 0;
+  };
+  const hasFile = (event) => [...(event.dataTransfer?.types ?? [])].includes("Files");
+  document.addEventListener("dragenter", (event) => hasFile(event) && show(1));
+  document.addEventListener("dragleave", (event) => hasFile(event) && show(-1));
+  document.addEventListener("dragover", (event) => hasFile(event) && event.preventDefault());
+  document.addEventListener("drop", (event) => {
+    if (!hasFile(event)) return;
+    event.preventDefault();
+    show(-depth);
+    if (event.dataTransfer.files[0]) use(event.dataTransfer.files[0]);
+  });
+}

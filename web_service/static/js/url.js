@@ -1,4 +1,5 @@
-// The address bar: ?catalogue, q, image, upload and model say what is asked for; #r, at, d and tab hold rounds and labels.
+// The address bar: ?catalogue, q, image, upload, and, not and model say what is asked for, where what of it is shown;
+// #r, at, d and tab hold rounds and labels.
 // The labels stand after the #, so they are never sent to a server as part of an address and may be many.
 //
 // A round is "<parent><Model letter>" and its changes against the parent's labels: "P" right, "N" wrong, "U" cleared,
@@ -9,6 +10,7 @@ import { RIGHT, WRONG, difference, patched } from "./round.js";
 const MODELS = { A: "auto", B: "branch", E: "ensemble", L: "linear" };
 const LETTERS = Object.fromEntries(Object.entries(MODELS).map(([letter, name]) => [name, letter]));
 const LABELS = { P: RIGHT, N: WRONG, U: null };
+const TABS = ["in", "out", "next", "check"];
 const SEGMENT = /^(?:([0-9a-z]+)([ABEL]))?((?:[PNU][0-9a-z.]+)*)$/;
 
 export function encodeChanges(changes) {
@@ -27,13 +29,46 @@ export function decodeChanges(text) {
   });
 }
 
-/** The address of what is shown: {catalogue, query, model, rounds, at, tab}. */
-export function toAddress({ catalogue, query, model, rounds, at, tab }) {
+/** A term with its weight, as a person may write it too: "beach^2". */
+export const encodeTerm = ({ text, weight }) => (weight === 1 ? text : `${text}^${weight}`);
+
+export function decodeTerm(written) {
+  const [, text, weight] = /^(.*?)(?:\^(\d+(?:\.\d+)?))?$/.exec(written.trim());
+  return { text: text.trim(), weight: Math.min(10, Math.max(0.1, Number(weight ?? 1))) };
+}
+
+/** What a person changed of a round's answer: "<round>c<cut>" and "o<box>.<box>" for boxes that are off. */
+const encodeAdjusted = ({ number, off, cut }) =>
+  `${number.toString(36)}${cut === null ? "" : `c${cut}`}${off.length ? `o${off.join(".")}` : ""}`;
+
+function decodeAdjusted(text) {
+  const found = [...text.matchAll(/(?:^|_)([0-9a-z]+?)(?:c(-?\d+(?:\.\d+)?))?(?:o([0-9a-f]{12}(?:\.[0-9a-f]{12})*))?(?=_|$)/g)];
+  return new Map(found.map(([, number, cut, off]) => [parseInt(number, 36), { cut: cut === undefined ? null : Number(cut), off: off?.split(".") ?? [] }]));
+}
+
+/** Conditions on columns, as the API takes them: "column:value", one for each value. */
+export const encodeWhere = (where) =>
+  Object.entries(where).flatMap(([column, values]) => values.map((value) => `${column}:${value}`));
+
+function decodeWhere(conditions) {
+  const where = {};
+  for (const condition of conditions) {
+    const at = condition.indexOf(":");
+    if (at > 0) (where[condition.slice(0, at)] ??= []).push(condition.slice(at + 1));
+  }
+  return where;
+}
+
+/** The address of what is shown: {catalogue, query, where, model, rounds, at, tab}. */
+export function toAddress({ catalogue, query, where, model, rounds, at, tab }) {
   const search = new URLSearchParams();
   if (catalogue) search.set("catalogue", catalogue);
   if (query?.text) search.set("q", query.text);
   if (query?.imageId !== null && query?.imageId !== undefined) search.set("image", query.imageId);
   if (query?.upload) search.set("upload", query.upload);
+  for (const term of query?.terms ?? []) search.append("and", encodeTerm(term));
+  for (const text of query?.without ?? []) search.append("not", text);
+  for (const condition of encodeWhere(where ?? {})) search.append("where", condition);
   if (model && model !== "auto") search.set("model", model);
 
   const hash = new URLSearchParams();
@@ -44,6 +79,8 @@ export function toAddress({ catalogue, query, model, rounds, at, tab }) {
     });
     if (encoded.length) hash.set("r", encoded.join("_"));
     if (encoded.length && at !== rounds.length - 1) hash.set("at", at);
+    const by = rounds.filter(({ off, cut }) => off.length || cut !== null).map(encodeAdjusted);
+    if (by.length) hash.set("by", by.join("_"));
     const draft = encodeChanges(difference(rounds[at].labels, rounds[at].draft));
     if (draft) hash.set("d", draft);
     if (tab && tab !== "answer") hash.set("tab", tab);
@@ -56,13 +93,14 @@ export function toAddress({ catalogue, query, model, rounds, at, tab }) {
 export function fromAddress(url = location) {
   const search = new URLSearchParams(url.search);
   const hash = new URLSearchParams(url.hash.slice(1));
-  const rounds = [{ parent: null, model: "auto", labels: new Map() }];
+  const rounds = [{ parent: null, model: "auto", labels: new Map(), off: [], cut: null }];
+  const adjusted = decodeAdjusted(hash.get("by") ?? "");
   for (const segment of (hash.get("r") ?? "").split("_").filter(Boolean)) {
     const match = SEGMENT.exec(segment);
     const parent = rounds[parseInt(match?.[1] ?? "", 36)];
     if (!parent) break;
     const labels = patched(parent.labels, decodeChanges(match[3]));
-    rounds.push({ parent: parseInt(match[1], 36), model: MODELS[match[2]], labels });
+    rounds.push({ parent: parseInt(match[1], 36), model: MODELS[match[2]], labels, off: [], cut: null, ...adjusted.get(rounds.length) });
   }
   const image = search.get("image");
   const asked = Number(hash.get("at") ?? rounds.length - 1);
@@ -73,11 +111,14 @@ export function fromAddress(url = location) {
       text: (search.get("q") ?? "").trim(),
       imageId: /^\d{1,16}$/.test(image ?? "") ? Number(image) : null,
       upload: search.get("upload"),
+      terms: search.getAll("and").map(decodeTerm).filter(({ text }) => text),
+      without: search.getAll("not").map((text) => text.trim()).filter(Boolean),
     },
+    where: decodeWhere(search.getAll("where")),
     model: model in LETTERS ? model : "auto",
     rounds,
     at: rounds[asked] ? asked : rounds.length - 1,
     draft: decodeChanges(SEGMENT.exec(hash.get("d") ?? "")?.[3] ?? ""),
-    tab: ["in", "out"].includes(hash.get("tab")) ? hash.get("tab") : "answer",
+    tab: TABS.includes(hash.get("tab")) ? hash.get("tab") : "answer",
   };
 }

@@ -3,7 +3,7 @@
 import { app } from "./app.js";
 import { $ } from "./dom.js";
 import { openHelp } from "./keys.js";
-import { copied } from "./why.js";
+import { copied } from "./boxes.js";
 
 const SIZES = ["small", "middle", "large"];
 

@@ -1,0 +1,109 @@
+"""Routes to what can be done with an answer: a part of it, its columns, all its ids, a file, a check."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from flask import Response
+from flask_openapi3.models.tag import Tag
+from flask_openapi3.openapi import OpenAPI
+from pydantic import BaseModel, Field
+
+from clip_branches.result_schemas import (
+    MAX_CONDITIONS,
+    WHERE,
+    CheckPage,
+    CheckRequest,
+    CheckResponse,
+    Condition,
+    CutsResponse,
+    FacetsResponse,
+    IdsResponse,
+)
+from clip_branches.schemas import MAX_PAGE, RequestModel, ResultPage
+from clip_branches.service import json_response
+from search_service.results import Results
+from search_service.state import SearchState
+
+_TYPES = {"csv": "text/csv; charset=utf-8", "json": "application/json", "recipe": "application/json"}
+_FILE = {
+    "description": "The file, streamed.",
+    "content": {kind: {"schema": {"type": "string"}} for kind in ("text/csv", "application/json")},
+}
+
+
+class ResultPath(BaseModel):
+    name: str = Field(description="Name of a catalogue.")
+    result_set: str = Field(description="The 'result_set' of a search answer.")
+
+
+class WhereQuery(RequestModel):
+    """Which images of an answer it is about."""
+
+    where: list[Condition] = Field([], max_length=MAX_CONDITIONS, description=WHERE)
+
+
+class PartQuery(WhereQuery):
+    """Which part of an answer to give."""
+
+    offset: int = Field(0, ge=0, le=2**53, description="Hits to skip.")
+    limit: int = Field(60, ge=1, le=MAX_PAGE, description="Most hits to give.")
+
+
+class SampleQuery(RequestModel):
+    """Which part of a sample to give."""
+
+    offset: int = Field(0, ge=0, le=2**53, description="Images to skip.")
+    limit: int = Field(60, ge=1, le=MAX_PAGE, description="Most images to give.")
+
+
+class ExportQuery(WhereQuery):
+    """What file to make of an answer."""
+
+    format: Literal["csv", "json", "recipe"] = Field(
+        "csv", description="'csv': a line an image; 'json': images and recipe; 'recipe': how to get the answer again."
+    )
+
+
+def register(app: OpenAPI, state: SearchState) -> None:
+    """Adds the routes."""
+    results, tags = Results(lambda: state.searcher), [Tag(name="search")]
+    root = "/v1/catalogues/<name>/results/<result_set>"
+
+    @app.get(root, tags=tags, responses={200: ResultPage})
+    def page(path: ResultPath, query: PartQuery) -> Response:
+        """A page of an answer, or of a part of it; pages never change, and together they are the whole."""
+        return json_response(results.page(path.name, path.result_set, query.offset, query.limit, query.where))
+
+    @app.get(f"{root}/facets", tags=tags, responses={200: FacetsResponse})
+    def facets(path: ResultPath, query: WhereQuery) -> Response:
+        """The catalogue's own columns over an answer, each value with its exact count."""
+        return json_response(results.facets(path.name, path.result_set, query.where))
+
+    @app.get(f"{root}/ids", tags=tags, responses={200: IdsResponse})
+    def ids(path: ResultPath, query: WhereQuery) -> Response:
+        """Every id of an answer, best first."""
+        return json_response(results.ids(path.name, path.result_set, query.where))
+
+    @app.get(f"{root}/export", tags=tags, responses={200: _FILE})
+    def export(path: ResultPath, query: ExportQuery) -> Response:
+        """An answer as a file, with labels, scores and the recipe that gives it again."""
+        name, pieces = results.export(path.name, path.result_set, query.format, query.where)
+        response = Response(pieces, content_type=_TYPES[query.format])
+        response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
+        return response
+
+    @app.get(f"{root}/cuts", tags=tags, responses={200: CutsResponse})
+    def cuts(path: ResultPath) -> Response:
+        """What other cuts on the score would give: how many images, and how many of them likely right."""
+        return json_response(results.cuts(path.name, path.result_set))
+
+    @app.get(f"{root}/check", tags=tags, responses={200: CheckPage})
+    def sample(path: ResultPath, query: SampleQuery) -> Response:
+        """A random sample from inside and outside an answer, mixed: what to judge to learn how complete it is."""
+        return json_response(results.sample(path.name, path.result_set, query.offset, query.limit))
+
+    @app.post(f"{root}/check", tags=tags, responses={200: CheckResponse})
+    def judge(path: ResultPath, body: CheckRequest) -> Response:
+        """How complete and how clean an answer is, by the images of its sample judged so far."""
+        return json_response(results.judge(path.name, path.result_set, body.judged))

@@ -1,0 +1,141 @@
+"""What can be done with an answer that is known: read a part of it, count, take it all, export it, check it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from clip_branches.engine import AnswerSet
+from clip_branches.errors import InvalidInput
+from clip_branches.result_schemas import CheckHit, CheckPage, CheckResponse, CutsResponse, FacetsResponse, IdsResponse
+from clip_branches.schemas import ResultPage
+
+BOX = "@box"  # a condition on it holds for the images inside one of the answer's boxes
+
+if TYPE_CHECKING:
+    from search_service.answering import Answer
+    from search_service.filters import Filters, Where
+    from search_service.searcher import Searcher
+    from search_service.served import Served
+
+
+class Results:
+    """Answers by their result sets; heavy imports wait for the first call, as everything in this service does."""
+
+    def __init__(self, searcher: Callable[[], Searcher]) -> None:
+        self._searcher = searcher
+        self._filters: Filters | None = None
+
+    def page(self, name: str, result_set: str, offset: int, limit: int, conditions: Sequence[str]) -> ResultPage:
+        """Hits ``offset`` to ``offset + limit - 1`` of the part for which the conditions hold."""
+        if not conditions:
+            return self._searcher().page(name, result_set, offset, limit)
+        served, answer, where = self._known(name, result_set, conditions)
+        part = self._part(served, answer, where)
+        return self._searcher().page_of(result_set, part, offset, limit, of=answer.found.total)
+
+    def facets(self, name: str, result_set: str, conditions: Sequence[str]) -> FacetsResponse:
+        """Every column of the catalogue over the answer, with exact counts."""
+        served, answer, where = self._known(name, result_set, conditions)
+        base, rest, key = self._base(served, answer, where)
+        with self._searcher().at_work():
+            return self._kept_filters().facets(served, key, base, rest, result_set=result_set, of=answer.found.total)
+
+    def ids(self, name: str, result_set: str, conditions: Sequence[str]) -> IdsResponse:
+        """Every id of the part for which the conditions hold: of the whole answer without any."""
+        served, answer, where = self._known(name, result_set, conditions)
+        part = self._part(served, answer, where)
+        return IdsResponse(result_set=result_set, total=part.total, of=answer.found.total, ids=part.ids.tolist())
+
+    def cuts(self, name: str, result_set: str) -> CutsResponse:
+        """What other cuts on the score would give."""
+        from search_service.cutting import cut_steps
+
+        served, answer, _ = self._searcher().known(name, result_set)
+        _, rule = self._searcher().rule(name, result_set)
+        if rule is None or rule.decide or answer.cut is None:
+            raise InvalidInput(
+                "The 'result_set' must be of an answer that a score decides. This one has no cut: its model is "
+                f"{answer.model!r}.",
+                field="result_set",
+            )
+        with self._searcher().at_work():
+            steps = cut_steps(served, result_set, rule, answer.found)
+        return CutsResponse(result_set=result_set, cut=answer.cut, own=rule.own_cut, steps=steps)
+
+    def sample(self, name: str, result_set: str, offset: int, limit: int) -> CheckPage:
+        """Images ``offset`` to ``offset + limit - 1`` of the random sample that the answer is checked with."""
+        from search_service.checking import draw_sample
+
+        served, answer, request = self._searcher().known(name, result_set)
+        with self._searcher().at_work():
+            ids = draw_sample(served.catalogue, result_set, request.query, answer.found).ids
+        hits = [CheckHit(id=item) for item in ids[offset : offset + limit].tolist()]
+        return CheckPage(result_set=result_set, total=len(ids), offset=offset, hits=hits)
+
+    def judge(self, name: str, result_set: str, judged: Sequence[bool]) -> CheckResponse:
+        """How complete and how clean the answer is, by the judged part of its sample."""
+        from search_service.checking import draw_sample, judge
+
+        served, answer, request = self._searcher().known(name, result_set)
+        with self._searcher().at_work():
+            return judge(result_set, draw_sample(served.catalogue, result_set, request.query, answer.found), judged)
+
+    def export(self, name: str, result_set: str, form: str, conditions: Sequence[str]) -> tuple[str, Iterator[str]]:
+        """(file name, content in pieces) of the part for which the conditions hold, as "csv", "json" or "recipe"."""
+        import json
+
+        from search_service.exporting import as_csv, as_json, recipe
+
+        served, answer, where = self._known(name, result_set, conditions)
+        request = self._searcher().known(name, result_set)[2]
+        part = self._part(served, answer, where)
+        told = recipe(served, answer, request, where, part.total)
+        told["sql"] = self._searcher().boxes(name, result_set, 0, 1).sql
+        file = f"{name}-{result_set[:8]}{'-recipe.json' if form == 'recipe' else '.' + form}"
+        if form == "csv":
+            return file, as_csv(served, request.query, part)
+        if form == "json":
+            return file, as_json(served, request.query, part, told)
+        return file, iter([json.dumps(told, ensure_ascii=False, indent=1) + "\n"])
+
+    def _known(self, name: str, result_set: str, conditions: Sequence[str]) -> tuple[Served, Answer, Where]:
+        from search_service.filters import read_where
+
+        served, answer, _ = self._searcher().known(name, result_set)
+        return served, answer, read_where(conditions)
+
+    def _part(self, served: Served, answer: Answer, where: Where) -> AnswerSet:
+        if not where:
+            return answer.found
+        base, rest, key = self._base(served, answer, where)
+        with self._searcher().at_work():
+            return self._kept_filters().part(served, key, base, rest)
+
+    def _base(self, served: Served, answer: Answer, where: Where) -> tuple[AnswerSet, Where, str]:
+        """The images inside one of the boxes asked for, the conditions left, and a name for these images."""
+        boxes = dict(where).get(BOX, ())
+        if not boxes:
+            return answer.found, where, answer.result_set
+        _, rule = self._searcher().rule(served.name, answer.result_set)
+        known = {box.id: box for box in rule.boxes} if rule is not None else {}
+        chosen = [known[name] for name in boxes if name in known]
+        if len(chosen) < len(boxes):
+            raise InvalidInput(
+                f"A condition on {BOX!r} must be the id of a box of this answer, which has {len(known)}. "
+                f"Got {', '.join(boxes)[:80]} instead.",
+                field="where",
+            )
+        from search_service.filters import inside
+
+        with self._searcher().at_work():
+            held = inside(served, chosen, answer.found)
+        rest = tuple(pair for pair in where if pair[0] != BOX)
+        return held, rest, f"{answer.result_set} {' '.join(boxes)}"
+
+    def _kept_filters(self) -> Filters:
+        from search_service.filters import Filters
+
+        if self._filters is None:
+            self._filters = Filters()
+        return self._filters

@@ -1,0 +1,142 @@
+"""What belongs to a search beside its words: "and", "without", filters; and asking while one types."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.sync_api import Request, expect
+
+from tests.browser.person import PHONE, Meet, Person
+from tests.browser.person import number as number_in
+
+
+def test_without_and_and_are_chips_that_change_the_search(person: Person) -> None:
+    person.visit(q="a red boat")
+    person.sees_pictures()
+    person.page.click("#add-not")
+    person.page.keyboard.type("a balloon")
+    person.page.keyboard.press("Enter")
+    expect(person.page.locator("#chips .chip")).to_have_text(re.compile("without a balloon"))
+    person.page.click("#add-and")
+    person.page.keyboard.type("snow^2")
+    person.page.keyboard.press("Enter")
+    expect(person.page.locator("#chips .chip")).to_have_count(2)
+    person.waits()
+    terms = [{"text": "snow", "weight": 2}]
+    asked = person.ask(text="a red boat", without=["a balloon"], terms=terms, limit=8)
+    assert [person.id_of(i) for i in range(8)] == [hit["id"] for hit in asked["hits"]]
+    # A click on the weight gives the next one; the address holds it all, and a reload shows it again.
+    person.page.click(".chip-weight")
+    expect(person.page.locator(".chip-weight")).to_have_text("×3")
+    assert "and=snow%5E3" in person.page.url
+    person.page.reload()
+    person.sees_pictures()
+    expect(person.page.locator("#chips .chip")).to_have_count(2)
+    person.page.locator("#chips .chip-drop").last.click()
+    expect(person.page.locator("#chips .chip")).to_have_count(1)
+    person.page.go_back()
+    expect(person.page.locator("#chips .chip")).to_have_count(2)
+
+
+def test_plus_and_minus_can_be_typed(person: Person) -> None:
+    person.visit()
+    person.page.fill("#query", 'a boat -people +"night sky" black-and-white')
+    person.page.press("#query", "Enter")
+    person.sees_pictures()
+    expect(person.page.locator("#query")).to_have_value("a boat black-and-white")
+    expect(person.page.locator("#chips .chip-words")).to_have_text(["and night sky", "without people"])
+
+
+def test_a_changed_search_keeps_what_was_marked(person: Person) -> None:
+    person.visit(q="a red boat")
+    person.sees_pictures()
+    person.mark_right(0, 1)
+    person.page.click("#add-not")
+    person.page.keyboard.type("rain")
+    person.page.keyboard.press("Enter")
+    expect(person.page.locator("#chips .chip")).to_have_count(1)
+    assert person.labels == (2, 0)
+
+
+def test_the_answer_follows_the_words_and_labels_wait(person: Person) -> None:
+    asked: list[str] = []
+
+    def hear(request: Request) -> None:
+        if request.url.endswith("/search") and request.method == "POST":
+            asked.append(request.post_data_json.get("text"))
+
+    person.visit(q="a red boat")
+    person.sees_pictures()
+    person.page.on("request", hear)
+    person.page.click("#query")
+    person.page.keyboard.press("End")
+    first = person.id_of(0)
+    for letter in " in the snow":
+        person.page.keyboard.type(letter)
+    # One question for many letters; the last answer stays until the next one is there.
+    assert person.page.locator(".cell[data-id]").count() > 0
+    expect(person.page).to_have_url(re.compile(r"q=a\+red\+boat\+in\+the\+snow"))
+    person.waits()
+    assert asked == ["a red boat in the snow"]
+    expect(person.page.locator("#query")).to_be_focused()
+    expect(person.page.locator("#query")).to_have_value("a red boat in the snow")
+    answer = person.ask(text="a red boat in the snow", limit=3)
+    assert [person.id_of(i) for i in range(3)] == [hit["id"] for hit in answer["hits"]]
+    assert answer["hits"][0]["id"] != first or answer["hits"][1]["id"] != first
+    # With a label there is something to lose: nothing is asked before Enter.
+    person.page.keyboard.press("Enter")
+    person.mark_right(0)
+    person.page.fill("#query", "a green tree")
+    person.page.wait_for_timeout(700)
+    assert asked[-1] == "a red boat in the snow"
+    assert person.labels == (1, 0)
+
+
+def test_words_searched_for_before_are_offered(person: Person) -> None:
+    person.visit()
+    person.search("a yellow kite")
+    person.page.click("#home")
+    person.page.focus("#query")
+    offered = person.page.locator("#suggestions option")
+    values = offered.evaluate_all("all => all.map((option) => option.value)")
+    assert values[0] == "a yellow kite"
+    assert len(values) > 1  # the catalogue's examples
+
+
+@pytest.mark.parametrize("view", ["desk", "phone"])
+def test_a_filter_shows_a_part_and_says_so(meet: Meet, view: str) -> None:
+    person = meet(**(PHONE if view == "phone" else {}), reduced_motion="reduce")
+    person.visit(q="a red boat")
+    person.sees_pictures()
+    whole = person.total
+    person.page.click("#filter-button")
+    style = person.page.locator("#filters .facet", has=person.page.locator("summary", has_text="style")).first
+    style.locator("summary").click()
+    ink = style.locator("li", has_text="ink")
+    count = number_in(ink.locator(".facet-count").inner_text())
+    assert 0 < count < whole
+    ink.locator("input").check()
+    expect(person.page.locator("#shown-words")).to_have_text(f"{count:,} of {whole:,} shown: style = ink")
+    assert person.total == whole  # the answer itself is what it was
+    # Another value of the same column adds its own; the count of each was right.
+    person.width_is_kept()
+    person.page.keyboard.press("Escape")
+    expect(person.page.locator("#filters")).to_be_hidden()
+    person.scrolls_to_the_end()
+    last = person.id_of(count - 1)
+    assert person.page.locator(f".cell[data-index='{count}']").count() == 0
+    item = person.page.request.get(f"{person.url}/api/catalogues/demo/items/{last}").json()
+    assert item["metadata"]["style"] == "ink"
+    person.page.reload()
+    expect(person.page.locator("#shown-words")).to_have_text(f"{count:,} of {whole:,} shown: style = ink")
+    person.page.click("#shown-all")
+    expect(person.page.locator("#shown")).to_be_hidden()
+
+
+def test_a_filter_that_nothing_fits_is_no_riddle(person: Person) -> None:
+    person.open(f"{person.url}/?catalogue=demo&q=a+boat&where=style:oil")
+    expect(person.page.locator("#nothing")).to_contain_text("No image of the answer is left.")
+    expect(person.page.locator("#shown-words")).to_contain_text("0 of")
+    person.page.click("#shown-all")
+    person.sees_pictures()

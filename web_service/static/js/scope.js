@@ -1,0 +1,123 @@
+// The row under the search line: what else belongs to the search ("and", "without"), and what of the answer is shown.
+
+import { app } from "./app.js";
+import { boxNames } from "./boxes.js";
+import { $, h, icon } from "./dom.js";
+import { decodeTerm } from "./url.js";
+
+const WEIGHTS = [1, 2, 3, 0.5]; // each click gives the next
+const MOST = 20; // of each kind, as the service takes
+const TYPED = /(^|\s)([-+])(?:"([^"]+)"|(\S+))/g;
+const ASKED = { and: "What it should show as well", not: "What it should not show" };
+let adding = "and";
+
+export function startScope() {
+  for (const kind of ["and", "not"]) $(`#add-${kind}`).addEventListener("click", () => openInput(kind));
+  $("#add").addEventListener("submit", (event) => {
+    event.preventDefault();
+    add($("#add-text").value);
+  });
+  $("#add-text").addEventListener("blur", () => $("#add-text").value.trim() || closeInput());
+  $("#add-text").addEventListener("keydown", (event) => event.key === "Escape" && closeInput({ focus: true }));
+  $("#filter-button").addEventListener("click", async () => (await import("./later/filters.js")).openFilters());
+  for (const topic of ["session", "answer"]) app.on(topic, drawScope);
+}
+
+/** The terms of the search that is shown, to be changed and asked anew. */
+export function queryChips() {
+  const { terms = [], without = [] } = app.session?.query ?? {};
+  return { terms: [...terms], without: [...without] };
+}
+
+/** Takes +this and -"that" out of typed words and into the chips; gives the words that are left. */
+export function takeChips(written, chips) {
+  const left = written.replace(TYPED, (_, before, sign, quoted, word) => {
+    put(chips, sign === "+" ? "and" : "not", quoted ?? word);
+    return before;
+  });
+  return left.replace(/\s+/g, " ").trim();
+}
+
+function put({ terms, without }, kind, written) {
+  const term = decodeTerm(written);
+  if (kind === "not" && written.trim() && !without.includes(written.trim()) && without.length < MOST) without.push(written.trim());
+  if (kind === "and" && term.text && !terms.some(({ text }) => text === term.text) && terms.length < MOST) terms.push(term);
+}
+
+function add(written) {
+  const chips = queryChips();
+  for (const part of written.split(",")) put(chips, adding, part);
+  $("#add-text").value = "";
+  closeInput({ focus: true });
+  change(chips);
+}
+
+/** Asks the changed query; what is marked comes along. */
+function change(chips) {
+  const { session } = app;
+  const query = { ...session.query, ...chips };
+  if (!query.text && query.imageId === null && !query.upload && !query.terms.length) {
+    return app.emit("problem", "Something to look for must be left: words, an image or an “and”.");
+  }
+  return app.search(query, { labels: session.round.draft });
+}
+
+function openInput(kind) {
+  adding = kind;
+  $("#add").hidden = false;
+  $("#add-sign").textContent = kind === "and" ? "and" : "without";
+  $("#add-text").setAttribute("aria-label", ASKED[kind]);
+  $("#add-text").placeholder = kind === "and" ? "at sunset" : "people";
+  $("#add-text").focus();
+}
+
+function closeInput({ focus = false } = {}) {
+  if ($("#add").hidden) return;
+  $("#add").hidden = true;
+  $("#add-text").value = "";
+  if (focus) $(`#add-${adding}`).focus();
+}
+
+function drawScope() {
+  const { session } = app;
+  $("#scope").hidden = !session;
+  if (!session) return;
+  const { terms, without } = session.query;
+  const list = $("#chips");
+  const focused = list.contains(document.activeElement);
+  list.replaceChildren(
+    ...terms.map((term, i) => chip("and", term.text, { drop: () => change({ terms: terms.filter((_, k) => k !== i), without }), more: weightButton(terms, i) })),
+    ...without.map((text, i) => chip("without", text, { drop: () => change({ terms, without: without.filter((_, k) => k !== i) }) })),
+    ...Object.entries(session.where).map(([column, values]) =>
+      chip(...conditionWords(column, values), { drop: () => app.filter(lessColumn(session.where, column)), kind: "filter" }),
+    ),
+  );
+  if (focused) ($("button", list) ?? $("#add-and")).focus();
+}
+
+const lessColumn = (where, column) => Object.fromEntries(Object.entries(where).filter(([name]) => name !== column));
+
+const conditionWords = (column, values) =>
+  column === "@box" ? ["in", boxNames(values, app.round.response)] : [`${column.replaceAll("_", " ")}:`, values.map((value) => value || "none").join(" or ")];
+
+function weightButton(terms, i) {
+  const { text, weight } = terms[i];
+  const next = WEIGHTS[(WEIGHTS.indexOf(weight) + 1) % WEIGHTS.length];
+  const press = () => change({ terms: terms.map((term, k) => (k === i ? { ...term, weight: next } : term)), without: app.session.query.without });
+  return h(
+    "button",
+    { type: "button", class: "chip-weight", title: "How much it counts", "aria-label": `“${text}” counts ${weight} times: change to ${next}`, onclick: press },
+    `×${weight}`,
+  );
+}
+
+function chip(sign, text, { drop, more = null, kind = "" }) {
+  const label = `Remove “${sign} ${text}”`;
+  return h(
+    "li",
+    { class: `chip ${kind}` },
+    h("span", { class: "chip-words" }, h("span", { class: "chip-sign" }, sign), " ", text),
+    more,
+    h("button", { type: "button", class: "chip-drop", "aria-label": label, title: "Remove", onclick: drop }, icon("close")),
+  );
+}
