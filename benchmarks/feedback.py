@@ -18,14 +18,14 @@ import pandas as pd
 
 from benchmarks.quality import report
 from benchmarks.quality.catalogues import ROOT, Absent
-from benchmarks.quality.models import MODELS
+from benchmarks.quality.models import MODELS, SMALL_MODELS
 from benchmarks.quality.plot import draw
 from benchmarks.quality.simulate import Search, run
 from benchmarks.quality.sources import CATALOGUES
 from benchmarks.quality.users import FULL, SMALL, User
 
 _DATA = ROOT / "data" / "benchmarks"
-_FEW = 6  # concepts of a catalogue in the small size
+_FEW, _LARGE = 6, 20_000  # concepts of a catalogue in the small size; fewer of one with so many images
 
 
 def main() -> None:
@@ -34,25 +34,29 @@ def main() -> None:
     small = options.size == "small"
     users = [user for user in (SMALL if small else FULL) if _wanted(user, options.users)]
     names = _chosen(options.catalogues, list(CATALOGUES), "--catalogues")
-    models = _chosen(options.models, list(MODELS), "--models")
+    asked = options.models or ",".join(SMALL_MODELS if small else MODELS)
+    models = _chosen(asked, list(MODELS), "--models")
     cache = options.cache.resolve()
     absent: dict[str, str] = {}
     searches: list[Search] = []
+    paths: dict[str, Path] = {}
     for name in names:
         try:
-            catalogue = CATALOGUES[name](cache)
+            catalogue = CATALOGUES[name](cache, small)
         except Absent as reason:
             absent[name] = str(reason)
             continue
+        paths[name] = catalogue.path
         concepts = range(len(catalogue.concepts))
-        most = options.concepts or (_FEW if small else 0)
+        few = _FEW if len(catalogue.codes) < _LARGE else _FEW // 3
+        most = options.concepts or (few if small else 0)
         if most and most < len(concepts):
             # Spread over the list, which holds one kind of concept after another.
             concepts = np.unique(np.linspace(0, len(concepts) - 1, most).round().astype(int)).tolist()
         searches += [Search(name, c, user, d) for user in users for c in concepts for d in range(options.draws)]
     for name, why in absent.items():
         print(f"{name}: not measured, {why}", file=sys.stderr)
-    records = pd.DataFrame(run(searches, models, cache, options.processes))
+    records = pd.DataFrame(run(searches, models, paths, options.processes))
     if records.empty:
         sys.exit("Nothing was measured: no catalogue, user or model is left of what was asked for.")
     settings = {
@@ -68,7 +72,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--size", choices=("small", "full"), default="small")
     parser.add_argument("--catalogues", default=",".join(CATALOGUES), help="of %(default)s")
-    parser.add_argument("--models", default=",".join(MODELS), help="of %(default)s")
+    parser.add_argument("--models", default="", help=f"of {', '.join(MODELS)}")
     parser.add_argument(
         "--users", default="", help='parts of their names, such as "10 given,10 labels"; all by default'
     )

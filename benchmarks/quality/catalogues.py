@@ -45,6 +45,7 @@ class Catalogue:
     quantiser: Quantiser
     vectors: Floats
     concepts: list[Concept]
+    path: Path | None = None  # of its cache
 
     @cached_property
     def decoded(self) -> Floats:
@@ -74,11 +75,16 @@ class Parts:
     codes: NDArray[np.uint8] | None = None
 
 
-def load(name: str, maker: Callable[[], Parts], key: str, cache: Path) -> Catalogue:
-    """The catalogue from the cache, or made anew where ``key`` (all that it depends on) is another."""
+def load(name: str, maker: Callable[[], Parts], key: str, cache: Path, dear: str = "") -> Catalogue:
+    """The catalogue from the cache, or made anew where ``key`` (all that it depends on) is another.
+
+    Raises Absent with the reason ``dear``, where there is one, instead of making it.
+    """
     digest = hashlib.sha256(f"{_VERSION} {name} {key}".encode()).hexdigest()[:16]
     path = cache / f"{name.replace(' ', '-')}-{digest}.npz"
     if not path.exists():
+        if dear:
+            raise Absent(dear)
         print(f"making the catalogue {name} ...", flush=True)
         parts = maker()
         quantiser = parts.quantiser or Quantiser().fit(parts.reduced)
@@ -92,6 +98,11 @@ def load(name: str, maker: Callable[[], Parts], key: str, cache: Path) -> Catalo
             ignored=np.packbits(ignored, axis=1), queries=parts.queries, queries_full=parts.queries_full,
         )  # fmt: skip
         temporary.replace(path)
+    return read(name, path)
+
+
+def read(name: str, path: Path) -> Catalogue:
+    """The catalogue in a file of the cache."""
     data = np.load(path, allow_pickle=False)
     quantiser = Quantiser()
     quantiser.low_, quantiser.step_ = data["low"], data["step"]
@@ -101,7 +112,7 @@ def load(name: str, maker: Callable[[], Parts], key: str, cache: Path) -> Catalo
         Concept(str(title), relevant[i], ignored[i], data["queries"][i], data["queries_full"][i])
         for i, title in enumerate(data["names"])
     ]
-    return Catalogue(name, data["codes"], quantiser, data["vectors"].astype(np.float32), concepts)
+    return Catalogue(name, data["codes"], quantiser, data["vectors"].astype(np.float32), concepts, path)
 
 
 def shared(file: str) -> Path:

@@ -33,7 +33,8 @@ def hidden(cache: Path) -> tuple[Callable[[], Parts], str]:
 
 
 def _prepared(cache: Path, concepts: Callable[[pd.DataFrame], Concepts]) -> tuple[Callable[[], Parts], str]:
-    data = ROOT / "data" if cache.is_relative_to(ROOT / "data") else cache
+    home = (ROOT / "data").resolve()
+    data = home if cache.is_relative_to(home) else cache
     command = [sys.executable, "-m", "preprocessing", "demo", "--data-dir", str(data)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     if done.returncode:

@@ -33,9 +33,10 @@ class Labels:
 
 @dataclass(frozen=True)
 class Outcome:
-    """scores (n,) of the whole catalogue, higher is better; accepted (n,) or None without a cut; processor time.
+    """scores (n,) of the whole catalogue, higher is better; accepted (n,) or None without a cut.
 
-    ``within``: scores that order the answer alone (all else shares the lowest), where they differ from ``scores``.
+    seconds of training are the processor's, which other work does not disturb. within: scores that order the answer
+    alone (all else shares the lowest), where they differ from ``scores``.
     """
 
     scores: Vector
@@ -60,11 +61,9 @@ def ours(name: str) -> Model:
         if not isinstance(model, BranchEnsemble | DecisionBranch):
             scores = np.asarray(model.decision_function(catalogue.codes), np.float64)
             return Outcome(scores, accepted, seconds)
-        # As the engine orders: what is accepted first, then votes, then the ranker's score.
+        # What is accepted comes first, as the engine orders it; the rest follows by the same score.
         margin = np.asarray(model.ranker_.decision_function(catalogue.codes), np.float64)
-        second = 0.5 + 0.5 * margin / (1 + np.abs(margin))
-        votes = model.votes(catalogue.codes) if isinstance(model, BranchEnsemble) else accepted
-        scores = votes + second
+        scores = 2.0 * accepted + margin / (1 + np.abs(margin))
         return Outcome(scores, accepted, seconds, np.where(accepted, scores, -1.0))
 
     return fit
@@ -158,5 +157,8 @@ MODELS: dict[str, Model] = {
     "rbf svm (floats)": peer(_rbf, full=True),
     "extra trees (floats)": peer(_extra, full=True),
 }
-OURS = ("auto", "branch", "ensemble")
+SMALL_MODELS = (
+    "text", "auto", "branch", "ensemble", "published branch", "published ensemble", "rocchio", "logistic", "rbf svm",
+    "extra trees 100",
+)  # fmt: skip
 RIVALS = ("rocchio", "logistic", "rbf svm", "forest 25", "extra trees 100")  # whom the default model must reach

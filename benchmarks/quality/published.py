@@ -181,6 +181,11 @@ def grow_box(x, y, centre, most, weight):  # type: ignore[no-untyped-def]
                     count += 1
                     any_right = any_right or y[i] == 1
             score = _impurity(inside_right, inside_wrong, right, wrong, weight)
+            if count == 0:  # nothing is left outside: open
+                if side == 0:
+                    low[f] = 0.0
+                else:
+                    high[f] = 255.0
             if not any_right:
                 continue
             outward = candidates[:count][np.argsort(np.abs(x[candidates[:count], f] - c[f]))]

@@ -13,10 +13,9 @@ from typing import Any
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from benchmarks.quality.catalogues import Catalogue
+from benchmarks.quality.catalogues import Catalogue, read
 from benchmarks.quality.metrics import at_cut, average_precision, best_f1, precision_at
 from benchmarks.quality.models import MODELS, Labels, Model, text_scores
-from benchmarks.quality.sources import CATALOGUES
 from benchmarks.quality.users import SEEN, User
 
 UNLABELLED = 1_000  # drawn at random for every round, as the search service does
@@ -73,9 +72,12 @@ def simulate(catalogue: Catalogue, search: Search, model: Model) -> Iterator[Rec
         yield found
 
 
-def run(searches: Sequence[Search], models: Sequence[str], cache: Path, processes: int) -> list[Record]:
-    """All searches by all models, in the order asked for, whatever the number of processes."""
-    jobs = [(search, name, cache) for search in searches for name in models]
+def run(searches: Sequence[Search], models: Sequence[str], paths: dict[str, Path], processes: int) -> list[Record]:
+    """All searches by all models, in the order asked for, whatever the number of processes.
+
+    paths: the cached file of each catalogue.
+    """
+    jobs = [(search, name, paths[search.catalogue]) for search in searches for name in models]
     if processes == 1:
         parts = [_job(job) for job in jobs]
     else:
@@ -88,9 +90,9 @@ _open: dict[str, Catalogue] = {}  # of this process, so that a worker reads a ca
 
 
 def _job(job: tuple[Search, str, Path]) -> list[Record]:
-    search, name, cache = job
+    search, name, path = job
     if search.catalogue not in _open:
-        _open[search.catalogue] = CATALOGUES[search.catalogue](cache)
+        _open[search.catalogue] = read(search.catalogue, path)
     catalogue = _open[search.catalogue]
     about = {
         "catalogue": search.catalogue,

@@ -11,14 +11,14 @@ from sklearn.datasets import load_digits
 from sklearn.decomposition import PCA
 
 from benchmarks.quality import cifar, demo
-from benchmarks.quality.catalogues import Bools, Catalogue, Floats, Parts, load, shared, unit
+from benchmarks.quality.catalogues import Catalogue, Parts, load, shared, unit
 from clip_branches.encoding.head import Head
 
 _LEAST = 8  # images whose captions name a concept
 _CAPTIONS = 5  # whose mean stands for the text of a concept
 
 
-def _digits(cache: Path) -> Catalogue:
+def _digits(cache: Path, quick: bool = False) -> Catalogue:
     """1,797 handwritten digits; a query stands near the mean of its class, as far off as text usually is."""
 
     def make() -> Parts:
@@ -36,7 +36,7 @@ def _digits(cache: Path) -> Catalogue:
     return load("digits", make, "", cache)
 
 
-def _coco(cache: Path) -> Catalogue:
+def _coco(cache: Path, quick: bool = False) -> Catalogue:
     """500 photos with real CLIP ViT-B/16 vectors; a concept is a noun in the captions of at least 8 of them.
 
     The nouns are the vocabulary of object names; a query is the mean vector of up to five captions with the noun.
@@ -65,7 +65,7 @@ def _coco(cache: Path) -> Catalogue:
     return load("coco", make, _digest(path), cache)
 
 
-def _cifar(cache: Path) -> Catalogue:
+def _cifar(cache: Path, quick: bool = False) -> Catalogue:
     """60,000 photos mapped into CLIP text space (see ``cifar``); truth is counted on those the encoder never saw."""
     path, vocabulary = shared("cifar10_jpeg.npz"), shared("clip_vitb32_text_vocab.npz")
 
@@ -84,14 +84,15 @@ def _cifar(cache: Path) -> Catalogue:
             ignored=is_class & trained,
         )  # fmt: skip
 
-    return load("cifar", make, _digest(path) + _digest(Path(cifar.__file__)), cache)
+    dear = "its encoder is not trained yet, which the full size does" if quick else ""
+    return load("cifar", make, _digest(path) + _digest(Path(cifar.__file__)), cache, dear)
 
 
-def _demo(cache: Path) -> Catalogue:
+def _demo(cache: Path, quick: bool = False) -> Catalogue:
     return load("demo", *demo.captioned(cache), cache)
 
 
-def _demo_hidden(cache: Path) -> Catalogue:
+def _demo_hidden(cache: Path, quick: bool = False) -> Catalogue:
     return load("demo hidden", *demo.hidden(cache), cache)
 
 
@@ -113,11 +114,11 @@ def _digest(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-CATALOGUES: dict[str, Callable[[Path], Catalogue]] = {
+# Of the cache folder, and whether it must be quick.
+CATALOGUES: dict[str, Callable[..., Catalogue]] = {
     "demo": _demo,
     "demo-hidden": _demo_hidden,
     "coco": _coco,
     "cifar": _cifar,
     "digits": _digits,
 }
-__all__ = ["CATALOGUES", "Bools", "Floats"]

@@ -74,7 +74,7 @@ class DecisionBranch(Model):
         """Accepted rows ascending, their scores and votes (all 1)."""
         self._require_fit()
         rows, votes = index.vote([self.boxes_], 1)
-        return rows, vote_scores(index, rows, votes, 1, self.ranker_), votes
+        return rows, ranked_scores(index, rows, self.ranker_), votes
 
 
 def grow(sample: TrainingSet, weight: Vector, model: Any, generator: np.random.Generator, share: float) -> list[Box]:
@@ -96,17 +96,20 @@ def grow(sample: TrainingSet, weight: Vector, model: Any, generator: np.random.G
     return boxes
 
 
-def vote_scores(index: BoxIndex, rows: Rows, votes: NDArray[np.int32], branches: int, ranker: LinearScorer) -> Floats:
-    """One float a row, float32 (k,), that orders by votes first and by the ranker's score second.
+def ranked_scores(index: BoxIndex, rows: Rows, ranker: LinearScorer) -> Floats:
+    """The score that orders what boxes accept, float32 (k,): see ``squashed``.
 
-    (votes + s) / (branches + 1) with s = 0.5 + 0.5 m / (1 + |m|), in (0, 1), of the margin m over the ranker's cut:
-    unlike a sigmoid it still tells large margins apart in float32.
+    Boxes decide which rows are in, the linear score in which order: it tells rows apart far better than the few
+    branches that happen to hold them.
     """
-    return combine(index.score(rows, ranker.weights_, float(ranker.bias_)) - ranker.threshold_, votes, branches)
+    return squashed(index.score(rows, ranker.weights_, float(ranker.bias_)) - ranker.threshold_)
 
 
-def combine(margins: Floats, votes: NDArray[np.int32], branches: int) -> Floats:
-    """See ``vote_scores``."""
-    second = 0.5 + 0.5 * margins.astype(np.float64) / (1 + np.abs(margins))
-    scores: Floats = ((votes + second) / (branches + 1)).astype(np.float32)
+def squashed(margins: Floats) -> Floats:
+    """0.5 + 0.5 m / (1 + |m|), in (0, 1), of margins m over the ranker's cut, float32 (k,).
+
+    Unlike a sigmoid it still tells large margins apart in float32.
+    """
+    wide = margins.astype(np.float64)
+    scores: Floats = (0.5 + 0.5 * wide / (1 + np.abs(wide))).astype(np.float32)
     return scores

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clip_branches.engine.box import Box, members
-from clip_branches.engine.branch import grow, vote_scores
+from clip_branches.engine.branch import grow, ranked_scores
 from clip_branches.engine.checks import Floats, Rows, check_codes, check_count
 from clip_branches.engine.estimator import Model
 from clip_branches.engine.linear_scorer import LinearScorer
@@ -25,7 +25,7 @@ class BranchEnsemble(Model):
 
     Attributes
     ----------
-    boxes_ : one list of Box a branch.   need_ : least votes accepted.   ranker_ : orders rows of equal votes.
+    boxes_ : one list of Box a branch.   need_ : least votes accepted.   ranker_ : orders what is accepted.
     """
 
     def __init__(
@@ -74,10 +74,10 @@ class BranchEnsemble(Model):
         return (self.votes(codes) >= self.need_).astype(np.int64)
 
     def accept(self, index: BoxIndex) -> tuple[Rows, Floats, NDArray[np.int32]]:
-        """Accepted rows ascending, their scores (votes first, then linear) and votes."""
+        """Accepted rows ascending, the scores that order them (the ranker's) and their votes."""
         self._require_fit()
         rows, votes = index.vote(self.boxes_, self.need_)
-        return rows, vote_scores(index, rows, votes, len(self.boxes_), self.ranker_), votes
+        return rows, ranked_scores(index, rows, self.ranker_), votes
 
 
 def _bootstrap(positive: NDArray[np.bool_], generator: np.random.Generator) -> NDArray[np.int64]:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from clip_branches.engine.answers import AnswerSet
 from clip_branches.engine.box import Box, members
-from clip_branches.engine.branch import DecisionBranch, combine
+from clip_branches.engine.branch import DecisionBranch, squashed
 from clip_branches.engine.catalogue_engine import CatalogueEngine
 from clip_branches.engine.checks import Codes, check_codes
 from clip_branches.engine.ensemble import BranchEnsemble
@@ -140,10 +140,9 @@ class Rule:
             score, cut = float(self.model.decision_function(codes)[0]), float(self.model.threshold_)
             return Why(accepted, score, cut, None, None, None, holders)
         votes = len({branch for holder in holders if holder.on for branch in holder.branches})
-        ranker, branches = self.model.ranker_, len(self.groups)
+        ranker = self.model.ranker_
         margin = ranker.decision_function(codes) - ranker.threshold_
-        score = float(combine(margin, np.array([votes], np.int32), branches)[0])
-        return Why(accepted, score, None, votes, self.need, branches, holders)
+        return Why(accepted, float(squashed(margin)[0]), None, votes, self.need, len(self.groups), holders)
 
     def facts(self, engine: CatalogueEngine, boxes: Sequence[Box], found: AnswerSet) -> BoxFacts:
         """What each of ``boxes`` (of this rule) holds of the answer ``found``, exactly."""

@@ -182,15 +182,15 @@ class BoxIndex:
     def search(self, model: Any) -> tuple[Rows, NDArray[Any]]:
         """EVERY row that the fitted model accepts, best first.
 
-        Returns rows int64 and, for DecisionBranch and BranchEnsemble, votes (branches) int32, ordered by votes, then
-        the model's linear score, then row; for LinearScorer scores float32, ordered by score, then row.
+        Returns rows int64 and, for DecisionBranch and BranchEnsemble, votes (branches) int32, ordered by the model's
+        linear score, then row; for LinearScorer scores float32, ordered by score, then row.
         """
         rows, scores, votes = self.answer(model)
         order = best_first(scores, rows)
         return rows[order], (scores if votes is None else votes)[order]
 
     def answer(self, model: Any) -> tuple[Rows, Floats, NDArray[np.int32] | None]:
-        """Accepted rows ascending, their scores (votes, then linear score, in one float) and votes where it has any."""
+        """Accepted rows ascending, the scores that order them, and votes where it has any."""
         answer: tuple[Rows, Floats, NDArray[np.int32] | None] = model.accept(self)
         return answer
 
