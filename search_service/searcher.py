@@ -26,6 +26,7 @@ from clip_branches.service.shelf import Shelf
 from clip_branches.settings import SearchSettings
 from search_service.answering import Answer, Timings, compute_answer, name_of, ranges, summaries
 from search_service.gate import Gate
+from search_service.generations import Generations, OpenEarlier
 from search_service.images import image_bytes, pixels
 from search_service.query import read_query
 from search_service.served import Served
@@ -40,8 +41,9 @@ _RESULT_SET = re.compile(r"[0-9a-f]{32}")
 class Searcher:
     """Answers searches and pages; holds no state of a request, so any number of threads may ask at once."""
 
-    def __init__(self, settings: SearchSettings, shelf: Shelf[Served]) -> None:
+    def __init__(self, settings: SearchSettings, shelf: Shelf[Served], open_earlier: OpenEarlier) -> None:
         self._shelf = shelf
+        self._generations = Generations(shelf, open_earlier)
         self._unlabelled = settings.unlabelled
         self._gate = Gate(settings.threads)
         self._models = TrainedModels(settings.unlabelled)
@@ -213,7 +215,7 @@ class Searcher:
 
     def _answer(self, name: str, result_set: str, field: str) -> Answer:
         """A known answer: from memory, from disk, or computed again from its stored request."""
-        served = self._shelf.get(name)
+        self._shelf.get(name)  # an unknown catalogue is said first
         if not _RESULT_SET.fullmatch(result_set):
             raise UnknownResultSet(
                 f"The '{field}' must be one that a search of '{name}' answered: 32 hexadecimal digits. "
@@ -225,7 +227,8 @@ class Searcher:
         if answer is not None:
             return answer
         request = self._store.request(key)
-        if request is None or request.fingerprint != served.fingerprint:
+        served = None if request is None else self._generations.find(name, request.fingerprint)
+        if request is None or served is None:
             why = "No search gave it" if request is None else "It is of an earlier generation and no longer kept"
             raise UnknownResultSet(
                 f"The '{field}' must be one that a search of '{name}' answered. {why}: {result_set}. "
@@ -242,11 +245,12 @@ class Searcher:
 
     def rule(self, name: str, result_set: str) -> tuple[Served, Rule | None]:
         """The rule behind a known answer, or None for a plain ranking; trained again where it is not at hand."""
-        served, request = self._shelf.get(name), self._store.request((name, result_set))
-        if request is None or request.fingerprint != served.fingerprint:
+        request = self._store.request((name, result_set))
+        served = None if request is None else self._generations.find(name, request.fingerprint)
+        if request is None or served is None:
             raise UnknownResultSet(
-                f"The 'result_set' must be of the catalogue {name!r} as it is now. {result_set} is of an earlier "
-                "generation and can be read, not explained. Send the search again.",
+                f"The 'result_set' must be of a generation of the catalogue {name!r} that is still kept. {result_set} "
+                "can be read, not explained. Send the search again.",
                 field="result_set",
             )
         query = request.query

@@ -58,7 +58,7 @@ class SearchState:
 
         warm_up()
         self._opener = ServedOpener(self._settings)
-        self._searcher = Searcher(self._settings, self.shelf)
+        self._searcher = Searcher(self._settings, self.shelf, self._opener.open_earlier)
 
     def _open(self, name: str, path: Path, before: Served | None) -> Served:
         if self._opener is None:

@@ -23,6 +23,7 @@ from preprocessing.growing.plan import Plan, plan_growth
 from preprocessing.recipe import Recipe
 from preprocessing.report import Note, Summary
 from preprocessing.shards import Shards
+from preprocessing.sources.options import FolderSource
 from preprocessing.stages.download import download_source
 from preprocessing.stages.embed import EmbedOptions, embed_images
 from preprocessing.stages.filter import filter_images
@@ -67,12 +68,24 @@ def recipe_of(catalogue: Catalogue) -> Recipe:
     """The recipe that the catalogue was made by. Raises ConfigurationError when it has none that can be used."""
     values = {key: value for key, value in (catalogue.manifest.recipe or {}).items() if key != "inputs"}
     try:
-        return Recipe.model_validate(values)
+        return _where_it_is_now(Recipe.model_validate(values), catalogue)
     except ValidationError as error:
         raise ConfigurationError(
             f"The catalogue {catalogue.name!r} must hold the recipe that it was made by. Got none, or one of an "
             "earlier version instead. Build it once more; after that it can grow."
         ) from error
+
+
+def _where_it_is_now(recipe: Recipe, catalogue: Catalogue) -> Recipe:
+    """The recipe with the folder of its images where that is now: it may have been moved with the data folder."""
+    source = recipe.source
+    if not isinstance(source, FolderSource) or source.path.exists() or not catalogue.image_root.is_dir():
+        return recipe
+    captions = source.captions
+    if captions is not None and captions.is_relative_to(source.path):
+        captions = catalogue.image_root / captions.relative_to(source.path)
+    moved = source.model_copy(update={"path": catalogue.image_root, "captions": captions})
+    return recipe.model_copy(update={"source": moved})
 
 
 def add_images(work: Workplace, options: EmbedOptions, say: Callable[[Summary], None], *, again: bool = False) -> Added:

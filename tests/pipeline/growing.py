@@ -12,7 +12,6 @@ from tests.pipeline.support import Preprocessing, everything, write_images
 PRELOAD = (
     "pyarrow.parquet",
     "torch",
-    "open_clip",
     "clip_branches.encoding",
     "preprocessing.growing.add",
     "preprocessing.growing.commands",
