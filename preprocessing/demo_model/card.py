@@ -48,8 +48,9 @@ and auxiliary classifiers, thrown away afterwards:
   words for them: they can be found by labelling only, as the demo shows.
 
 At the end the towers stand still and the heads are trained on, {config["head_steps"]:,} steps of {config["head_batch"]}
-scenes: large batches hold many near misses, which a 32-d code has to tell apart. Noise on the image vectors keeps the
-heads from trusting the towers as far as on scenes that these were trained on.
+scenes from {config["head_scenes"]:,} seeds that the towers never saw: large batches hold many near misses, which a
+32-d code has to tell apart. Noise on the image vectors keeps the heads from learning single scenes, and queries that
+ask for two things come first.
 
 Words that training never saw have rows of zeros in the token table: they say nothing. Weights are stored in half
 precision.
@@ -84,13 +85,13 @@ and 10 wrong labels beside 1,000 unlabelled images (cut halfway between the mean
 
 
 def _making(config: dict[str, Any], seconds: float, size: float) -> str:
-    start = config.get("started_from") or "It started from random weights."
     return (
         f"`python -m preprocessing train-demo-model`: {config['scenes']:,} drawn scenes and, of half of them, a twin "
         f"that differs in its objects' colours alone, in the same batch; {config['epochs']} epochs in "
-        f"{seconds / 60:.0f} minutes on two shared processor cores. {start} The image tower is open_clip's "
-        f"ModifiedResNet (layers {config['image_layers']}, width {config['image_width']}, {config['image_size']} px), "
-        f"the text tower has {config['text_layers']} layers of {config['text_width']}; {size:.1f} MiB in all. "
+        f"{seconds / 60:.0f} minutes on two shared processor cores, from random weights. The image tower is "
+        f"open_clip's ModifiedResNet (layers {config['image_layers']}, width {config['image_width']}, "
+        f"{config['image_size']} px), the text tower has {config['text_layers']} layers of "
+        f"{config['text_width']}; {size:.1f} MiB in all. "
         "`training_config.json` holds every setting, `training.jsonl` the log."
     )
 

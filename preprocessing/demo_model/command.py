@@ -20,12 +20,16 @@ _FOLDER = click.Path(file_okay=False, path_type=Path)
 @click.option("--epochs", type=click.IntRange(min=1), default=TrainingConfig.epochs, show_default=True)
 @click.option("--seed", type=click.IntRange(min=0), default=TrainingConfig.seed, show_default=True)
 @click.option("--workers", type=click.IntRange(min=1), default=2, show_default=True, help="Training processes.")
-def train_demo_model_command(output: Path, work: Path, scenes: int, epochs: int, seed: int, workers: int) -> None:
+@click.option("--heads-only", is_flag=True, help="Train the heads alone, on the towers of an earlier run in --work.")
+def train_demo_model_command(
+    output: Path, work: Path, scenes: int, epochs: int, seed: int, workers: int, heads_only: bool
+) -> None:
     """Train the small CLIP of the demo from scratch on drawn scenes, and measure it."""
     from preprocessing.demo_model.run import train_demo_model
 
     config = replace(TrainingConfig(), scenes=scenes, epochs=epochs, seed=seed)
-    click.echo(json.dumps(train_demo_model(config, output, work=work, workers=workers), indent=2))
+    figures = train_demo_model(config, output, work=work, workers=workers, heads_only=heads_only)
+    click.echo(json.dumps(figures, indent=2))
 
 
 @click.command("evaluate-demo-model")

@@ -14,7 +14,7 @@ class TrainingConfig:
 
     seed: int = 0
     # Data
-    scenes: int = 24_000
+    scenes: int = 32_000
     texts_per_scene: int = 8
     # Towers: open_clip's ModifiedResNet at 96 px, and a short text transformer
     image_size: int = 96
@@ -34,16 +34,22 @@ class TrainingConfig:
     learning_rate: float = 2e-3
     warm_up: float = 0.05
     weight_decay: float = 0.05
-    # The heads once more, on frozen towers
-    head_scenes: int = 14_000
-    head_steps: int = 400
+    # The heads once more, on frozen towers, with scenes that the towers never saw
+    head_scenes: int = 16_000
+    head_steps: int = 1_500
     head_batch: int = 768
-    head_learning_rate: float = 5e-4
+    head_learning_rate: float = 4e-3
     head_weight_decay: float = 0.05
     head_noise: float = 1.0
-    head_likeness: float = 0.2
+    head_query_contrast: float = 2.0
+    head_likeness: float = 0.5
+    head_style_scale: float = 5.0
+    head_hidden_scale: float = 16.0
+    # Of a scene's queries those that ask for two things are taken first; 0 takes any, 1 always them
+    head_pairs_first: float = 0.5
     # Loss weights
     code_contrast: float = 1.0
+    code_query_contrast: float = 1.0
     likeness: float = 1.0
     koleo: float = 0.02
     hidden_embedding: float = 2.0
@@ -52,7 +58,7 @@ class TrainingConfig:
     visible_cells: float = 2.0
     # Scale of the cosine classifiers on the codes: the smaller, the more room an attribute must be given to be read.
     # The drawing style gets most, so that ten labels are enough to find it.
-    style_scale: float = 5.0
+    style_scale: float = 7.0
     hidden_scale: float = 12.0
     # How many of the texts get unknown words put in
     unknown_words: float = 0.15

@@ -89,6 +89,19 @@ class CosineClassifier(nn.Module):
         return self.scale * x @ functional.normalize(self.weight, dim=-1).T + self.bias
 
 
+class HiddenClassifiers(nn.ModuleList):
+    """One cosine classifier for each hidden attribute, in the order of HIDDEN; the drawing style has its own scale."""
+
+    def __init__(self, inputs: int, style_scale: float, hidden_scale: float) -> None:
+        super().__init__(CosineClassifier(inputs, len(values), hidden_scale) for values in HIDDEN.values())
+        self.rescale(style_scale, hidden_scale)
+
+    def rescale(self, style_scale: float, hidden_scale: float) -> None:
+        """From now on ask for room by these scales: the smaller, the more."""
+        for name, classifier in zip(HIDDEN, self, strict=True):
+            classifier.scale = style_scale if name == "style" else hidden_scale
+
+
 class DemoNetwork(nn.Module):
     """Everything that is trained; the classifiers are thrown away afterwards."""
 
@@ -99,12 +112,7 @@ class DemoNetwork(nn.Module):
         self.code_scale = nn.Parameter(torch.tensor(float(np.log(1 / 0.07))))
         self.query_scales = nn.Parameter(torch.full((3,), float(np.log(1 / 0.07))))
         classes = [len(values) for values in HIDDEN.values()]
-        self.hidden_of_code = nn.ModuleList(
-            CosineClassifier(
-                config.code_dim, len(values), config.style_scale if name == "style" else config.hidden_scale
-            )
-            for name, values in HIDDEN.items()
-        )
+        self.hidden_of_code = HiddenClassifiers(config.code_dim, config.style_scale, config.hidden_scale)
         self.hidden_of_embedding = nn.ModuleList(nn.Linear(config.embedding_dim, count) for count in classes)
         self.objects_of_embedding = nn.Linear(config.embedding_dim, (len(KINDS) + 1) * (len(COLORS) + 1))
         self.objects_of_cells = nn.Conv2d(config.image_width * 16, sum(CELL_CLASSES), 1)

@@ -63,7 +63,7 @@ def code_losses(
     hidden = torch.from_numpy(facts.hidden)
     return {
         "code_caption": config.code_contrast * contrast(image_codes, caption_codes, scale, same),
-        "code_query": config.code_contrast * contrast(image_codes, query_codes, query_scale, truth),
+        "code_query": config.code_query_contrast * contrast(image_codes, query_codes, query_scale, truth),
         "likeness": config.likeness * likeness(image_codes, likeness_scale, shared),
         "koleo": config.koleo * 0.5 * (koleo(image_codes) + koleo(caption_codes)),
         "hidden_code": config.hidden_code * _hidden_loss(network.hidden_of_code, image_codes, hidden),

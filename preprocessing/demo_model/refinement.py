@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -22,8 +22,7 @@ from preprocessing.demo_model.objectives import code_losses
 from preprocessing.demo_model.text import CompactTokenizer, padded
 from preprocessing.demo_model.training import limit_scales
 
-# Texts of each scene that are embedded; the others have done their work in the towers.
-_TEXTS = 4
+HEAD_TEXTS = 4  # captions and queries of each scene
 
 
 @dataclass(frozen=True)
@@ -36,16 +35,15 @@ class EmbeddedScenes:
     queries: npt.NDArray[np.int64]  # (n, k)
 
 
-def embed_scenes(network: DemoNetwork, tokenizer: CompactTokenizer, scenes: SceneSet, most: int) -> EmbeddedScenes:
-    """Run the towers over the first ``most`` of ``scenes`` once; the network is in evaluation mode afterwards."""
+def embed_scenes(network: DemoNetwork, tokenizer: CompactTokenizer, scenes: SceneSet) -> EmbeddedScenes:
+    """Run the towers over ``scenes`` once; the network is in evaluation mode afterwards."""
     network.eval()
-    total = min(most, len(scenes))
-    count = min(_TEXTS, len(scenes.captions[0]))
-    lists = [texts[:count] for texts in (*scenes.captions[:total], *scenes.queries[:total])]
+    total = len(scenes)
+    lists = [*scenes.captions, *scenes.queries]
     rows = {text: row for row, text in enumerate(dict.fromkeys(text for texts in lists for text in texts))}
     places = np.array([[rows[text] for text in texts] for texts in lists], dtype=np.int64)
     with torch.inference_mode(), torch.autocast("cpu", dtype=torch.bfloat16):
-        parts = np.array_split(scenes.pixels[:total], max(1, total // 256))
+        parts = np.array_split(scenes.pixels, max(1, total // 256))
         images = torch.cat([network.towers.visual(to_input(part)).float() for part in tqdm(parts, desc="images")])
     with torch.inference_mode():
         texts = _embed_texts(network, tokenizer, list(rows))
@@ -60,8 +58,9 @@ def embed_scenes(network: DemoNetwork, tokenizer: CompactTokenizer, scenes: Scen
 def refine_heads(network: DemoNetwork, scenes: SceneSet, embedded: EmbeddedScenes, config: TrainingConfig) -> None:
     """Train the heads of ``network`` on, in place, for ``config.head_steps`` steps; the towers stay as they are."""
     generator = np.random.default_rng([config.seed, 2])
-    total = len(embedded.images)
-    twins = np.where((scenes.twin[:total] >= 0) & (scenes.twin[:total] < total), scenes.twin[:total], -1)
+    config = replace(config, likeness=config.head_likeness, code_query_contrast=config.head_query_contrast)
+    first = config.head_pairs_first * ((scenes.asked >= 0).sum(axis=2) >= 2)
+    network.hidden_of_code.rescale(config.head_style_scale, config.head_hidden_scale)
     network.train()
     trained = [*network.heads.parameters(), *network.hidden_of_code.parameters()]
     trained += [network.code_scale, network.query_scales]
@@ -72,9 +71,10 @@ def refine_heads(network: DemoNetwork, scenes: SceneSet, embedded: EmbeddedScene
         optimiser, config.head_learning_rate, total_steps=config.head_steps, pct_start=0.1, cycle_momentum=False
     )
     for _ in tqdm(range(config.head_steps), desc="heads", mininterval=5.0):
-        rows = _with_twins(generator.integers(0, total, size=config.head_batch // 2), twins)
-        which = generator.integers(0, embedded.captions.shape[1], size=(2, len(rows)))
-        said, asked = embedded.captions[rows, which[0]], embedded.queries[rows, which[1]]
+        rows = _with_twins(generator.integers(0, len(scenes), size=config.head_batch // 2), scenes.twin)
+        one = generator.integers(0, HEAD_TEXTS, size=len(rows))
+        other = (generator.random((len(rows), HEAD_TEXTS)) + first[rows]).argmax(axis=1)
+        said, asked = embedded.captions[rows, one], embedded.queries[rows, other]
         facts = scenes.facts.take(rows)
         parts = code_losses(
             network,
@@ -82,7 +82,7 @@ def refine_heads(network: DemoNetwork, scenes: SceneSet, embedded: EmbeddedScene
             embedded.texts[torch.from_numpy(said)].clone(),
             embedded.texts[torch.from_numpy(asked)].clone(),
             torch.from_numpy((said[:, None] == said[None, :]).astype(np.float32)),
-            torch.from_numpy(truth_of(scenes.asked[rows, which[1]], facts)),
+            torch.from_numpy(truth_of(scenes.asked[rows, other], facts)),
             facts,
             config,
         )

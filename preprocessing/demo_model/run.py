@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from preprocessing.demo_model.evaluation import measure, one_attribute_queries, 
 from preprocessing.demo_model.export import image_vectors, load_network, save_network, text_vectors, write_model
 from preprocessing.demo_model.facts import collect_facts, phrase_book
 from preprocessing.demo_model.network import DemoNetwork
-from preprocessing.demo_model.refinement import embed_scenes, refine_heads
+from preprocessing.demo_model.refinement import HEAD_TEXTS, embed_scenes, refine_heads
 from preprocessing.demo_model.team import Team, run_team
 from preprocessing.demo_model.text import CompactTokenizer
 from preprocessing.demo_model.training import train
@@ -35,48 +35,62 @@ def train_demo_model(
     config: TrainingConfig,
     output: Path,
     *,
-    work: Path | None = None,
+    work: Path,
     workers: int = 2,
     evaluation_images: int = 2_000,
-    start_from: Path | None = None,
+    heads_only: bool = False,
 ) -> dict[str, Any]:
     """Train the demo model and write its folder ``output``; the figures of its evaluation are returned.
 
-    ``work`` keeps the drawn scenes between runs; ``workers`` processes of one thread train together, and the result
-    depends on their number. The folder is written after every epoch, so that a run that is stopped leaves the model
-    of its last whole epoch; with ``work``, so is the whole network, for another run to ``start_from``.
+    ``work`` keeps the drawn scenes and the network between runs; ``workers`` processes of one thread train together,
+    and the result depends on their number. The folder is written after every epoch, so that a run that is stopped
+    leaves the model of its last whole epoch. ``heads_only`` trains the heads on the towers that an earlier run left in
+    ``work``: with the same config it ends where that run ended.
     """
     output.mkdir(parents=True, exist_ok=True)
-    seeds = range(TRAINING_SEEDS_START, TRAINING_SEEDS_START + config.scenes)
-    scenes = scene_set(seeds, config.image_size, config.texts_per_scene, work)
-    watched = scene_set(_WATCHED, config.image_size, 1, work)
+    scenes = scene_set(_seeds(0, config.scenes), config.image_size, config.texts_per_scene, work)
     tokenizer = CompactTokenizer(_training_texts(scenes), config.context_length)
-    batches = Batches(scenes, tokenizer, config)
-
-    def member(team: Team) -> None:
-        torch.manual_seed(config.seed)
-        network = DemoNetwork(config, tokenizer.size)
-        if start_from is not None:
-            load_network(network, tokenizer, start_from)
-
-        def after_epoch(epoch: int) -> dict[str, float]:
-            vectors = image_vectors(network, watched.pixels)
-            figures = measure(
-                vectors, lambda texts: text_vectors(network, tokenizer, texts), watched.facts, thorough=False
-            )
-            write_model(network, tokenizer, config, image_vectors(network, scenes.pixels[:5_000]), output)
-            if work is not None:
-                save_network(network, tokenizer, work / "network.safetensors")
-            return {name: value for name, value in figures.items() if isinstance(value, float)}
-
-        train(network, batches, config, output / "training.jsonl", after_epoch, team)
-        if team.first:
-            embedded = embed_scenes(network, tokenizer, scenes, config.head_scenes)
-            refine_heads(network, scenes, embedded, replace(config, likeness=config.head_likeness))
-            write_model(network, tokenizer, config, image_vectors(network, scenes.pixels[:10_000]), output)
-
-    run_team(member, workers)
+    kept = work / "network.safetensors"
+    if not heads_only:
+        watched = scene_set(_WATCHED, config.image_size, 1, work)
+        run_team(partial(_train_member, config, output, scenes, watched, tokenizer, kept), workers)
+    elif not kept.exists():
+        raise ConfigurationError(
+            f"Training the heads alone needs the network that a whole run leaves at {kept}. Got none there: "
+            "train without --heads-only first."
+        )
+    torch.set_num_threads(workers)
+    torch.manual_seed(config.seed)
+    network = DemoNetwork(config, tokenizer.size)
+    load_network(network, tokenizer, kept)
+    # Scenes that the towers never saw: of those they were trained on, they are surer than of any other.
+    unseen = scene_set(_seeds(config.scenes, config.head_scenes), config.image_size, HEAD_TEXTS, work)
+    refine_heads(network, unseen, embed_scenes(network, tokenizer, unseen), config)
+    write_model(network, tokenizer, config, image_vectors(network, unseen.pixels[:10_000]), output)
     return evaluate_demo_model(output, images=evaluation_images, threads=workers)
+
+
+def _train_member(
+    config: TrainingConfig,
+    output: Path,
+    scenes: SceneSet,
+    watched: SceneSet,
+    tokenizer: CompactTokenizer,
+    kept: Path,
+    team: Team,
+) -> None:
+    """One worker's part in the training of towers and heads together; the first one writes what came of it."""
+    torch.manual_seed(config.seed)
+    network = DemoNetwork(config, tokenizer.size)
+
+    def after_epoch(epoch: int) -> dict[str, float]:
+        vectors = image_vectors(network, watched.pixels)
+        figures = measure(vectors, lambda texts: text_vectors(network, tokenizer, texts), watched.facts, thorough=False)
+        write_model(network, tokenizer, config, image_vectors(network, scenes.pixels[:5_000]), output)
+        save_network(network, tokenizer, kept)
+        return {name: value for name, value in figures.items() if isinstance(value, float)}
+
+    train(network, Batches(scenes, tokenizer, config), config, output / "training.jsonl", after_epoch, team)
 
 
 def evaluate_demo_model(folder: Path, *, images: int = 2_000, threads: int = 2) -> dict[str, Any]:
@@ -100,6 +114,10 @@ def evaluate_demo_model(folder: Path, *, images: int = 2_000, threads: int = 2) 
     write_json(folder / "evaluation.json", figures)
     write_whole(folder / "README.md", model_card(folder, figures).encode())
     return figures
+
+
+def _seeds(start: int, count: int) -> range:
+    return range(TRAINING_SEEDS_START + start, TRAINING_SEEDS_START + start + count)
 
 
 def _training_texts(scenes: SceneSet) -> list[str]:
