@@ -42,9 +42,10 @@ class TrainingConfig:
     head_weight_decay: float = 0.05
     head_noise: float = 1.0
     head_query_contrast: float = 2.0
-    head_likeness: float = 0.5
+    head_likeness: float = 1.0
+    head_hidden_code: float = 1.8
     head_style_scale: float = 5.0
-    head_hidden_scale: float = 16.0
+    head_hidden_scale: float = 12.0
     # Of a scene's queries those that ask for two things are taken first; 0 takes any, 1 always them
     head_pairs_first: float = 0.5
     # Loss weights

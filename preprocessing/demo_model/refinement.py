@@ -58,7 +58,12 @@ def embed_scenes(network: DemoNetwork, tokenizer: CompactTokenizer, scenes: Scen
 def refine_heads(network: DemoNetwork, scenes: SceneSet, embedded: EmbeddedScenes, config: TrainingConfig) -> None:
     """Train the heads of ``network`` on, in place, for ``config.head_steps`` steps; the towers stay as they are."""
     generator = np.random.default_rng([config.seed, 2])
-    config = replace(config, likeness=config.head_likeness, code_query_contrast=config.head_query_contrast)
+    config = replace(
+        config,
+        code_query_contrast=config.head_query_contrast,
+        likeness=config.head_likeness,
+        hidden_code=config.head_hidden_code,
+    )
     first = config.head_pairs_first * ((scenes.asked >= 0).sum(axis=2) >= 2)
     network.hidden_of_code.rescale(config.head_style_scale, config.head_hidden_scale)
     network.train()
