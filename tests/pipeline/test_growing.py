@@ -210,10 +210,12 @@ def test_verify_finds_a_flipped_bit_in_any_file(preprocessing: Preprocessing, so
     assert "0003.png is not the one" in preprocessing("verify", "photos", "--images", status=1)
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(1_200)
 def test_an_addition_killed_at_any_step_leaves_a_whole_catalogue(models_dir: Path, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "tests.killed", "tests.pipeline.growing", str(tmp_path)]
     environment = {**os.environ, "MODELS_DIR": str(models_dir), "HF_HUB_OFFLINE": "1"}
-    result = subprocess.run(command, cwd=REPOSITORY, env=environment, capture_output=True, text=True, timeout=290)
+    result = subprocess.run(command, cwd=REPOSITORY, env=environment, capture_output=True, text=True, timeout=1_190)
     assert result.returncode == 0, result.stderr[-3_000:]
     assert int(result.stdout.split()[-2]) > 30
 

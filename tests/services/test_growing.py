@@ -53,6 +53,7 @@ def load() -> Any:
     load.stop()
 
 
+@pytest.mark.timeout(900)
 def test_no_request_is_dropped_while_generations_change(
     own_data: Path, tiny_models: Path, start_search: Start, start_data: Start, load: Load
 ) -> None:
@@ -98,7 +99,7 @@ def test_no_request_is_dropped_while_generations_change(
         preprocessing("add", NAME, *ONE)
         preprocessing("delete", NAME, *(part for item in ids[5 * step : 5 * step + 5] for part in ("--id", item)))
         preprocessing("compact", NAME)
-        wait_for(search, lambda step=step: generation(search) == generation(data) == 5 + 3 * step)
+        wait_for(search, lambda step=step: generation(search) == generation(data) == 5 + 3 * step, seconds=300)
     load.stop()
     assert load.wrong == []
     assert all(count >= 3 for count in load.asked.values()), load.asked

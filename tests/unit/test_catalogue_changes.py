@@ -219,8 +219,9 @@ def test_damage_beside_the_segments_is_named(tmp_path: Path, name: str) -> None:
         Catalogue.open(path) if name != "removed" else CatalogueChange(path)
 
 
+@pytest.mark.timeout(900)
 def test_a_change_killed_at_any_step_leaves_a_whole_catalogue(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "tests.killed", "tests.unit.changes", str(tmp_path)]
-    result = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=280)
+    result = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=890)
     assert result.returncode == 0, result.stderr
     assert int(result.stdout.split()[0]) > 30
