@@ -134,6 +134,24 @@ class CatalogueEngine:
                 counts += index.count_rows(boxes, own)
         return counts
 
+    def coverage(self, boxes: Sequence[Box], answer: AnswerSet) -> tuple[int, NDArray[np.int64]]:
+        """Images of the answer inside any of the boxes, and for each box those inside no other: int64 (boxes,)."""
+        boxes = check_boxes(boxes, "CatalogueEngine.coverage")
+        covered, alone = 0, np.zeros(len(boxes), np.int64)
+        if not boxes or not answer.total:
+            return covered, alone
+        segments, rows = self.catalogue.locate(answer.ids)
+        for number, index in enumerate(self._indexes):
+            own = np.sort(rows if len(self._indexes) == 1 else rows[segments == number])
+            held, hits = index.query(boxes)
+            if not len(held) or not len(own):
+                continue
+            places = np.minimum(np.searchsorted(held, own), len(held) - 1)
+            inside = held[places] == own
+            covered += int(inside.sum())
+            alone += index.count_rows(boxes, own[inside & (hits[places] == 1)])
+        return covered, alone
+
     def _linear(self, vector: Any) -> tuple[NDArray[np.float32], float]:
         """Weights and bias on codes for the dot product with a vector: x = low + step * code."""
         vector = np.asarray(vector, np.float32)

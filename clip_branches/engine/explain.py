@@ -146,35 +146,36 @@ class Rule:
 
     def facts(self, engine: CatalogueEngine, boxes: Sequence[Box], found: AnswerSet) -> BoxFacts:
         """What each of ``boxes`` (of this rule) holds of the answer ``found``, exactly."""
-        on = np.array([self.is_on(box) for box in boxes], bool)
-        accepted, alone, covered = np.zeros(len(boxes), np.int64), np.zeros(len(boxes), np.int64), 0
-        if not len(boxes):
-            return BoxFacts(accepted, alone, 0)
-        for start, codes in _pieces(engine, found):
-            held = members(boxes, codes)
-            accepted += held.sum(axis=1)
-            covered += int(held[on].any(axis=0).sum())
-            votes = None if found.votes is None else found.votes[start : start + len(codes)]
-            alone += self._alone(boxes, codes, votes)
-        return BoxFacts(accepted, alone * on, covered)
+        alone = np.zeros(len(boxes), np.int64)
+        accepted = engine.count_within(boxes, found)
+        on = [i for i, box in enumerate(boxes) if self.is_on(box)]
+        covered, single = engine.coverage([boxes[i] for i in on], found)
+        if len(self.groups) > 1:
+            alone = self._alone(engine, boxes, found)
+        elif len(on) == len(self.kept):  # one vote is enough, or a score decides: a row inside one box leaves with it
+            alone[on] = single
+        else:
+            by_id = dict(zip(self.kept, engine.coverage(self.kept, found)[1].tolist(), strict=True))
+            alone[on] = [by_id[boxes[i]] for i in on]
+        return BoxFacts(accepted, alone, covered)
 
-    def _alone(self, boxes: Sequence[Box], codes: Codes, votes: NDArray[np.int16] | None) -> NDArray[np.int64]:
-        """How many of these accepted rows would leave without each box."""
-        names = {box.id: i for i, box in enumerate(boxes)}
-        if votes is not None and len(self.groups) > 1:
-            most = max((len(self.branches_of(box)) for box in boxes), default=1)
-            near = votes < self.need + most  # the others have votes to spare
-            codes, votes = codes[near], votes[near]
-        lost = np.zeros((len(boxes), len(codes)), np.int16)
-        for group in self.groups:
-            held = members(group, codes)
-            only = held & (held.sum(axis=0) == 1)
-            for i, box in enumerate(group):
-                if box.id in names:
-                    lost[names[box.id]] += only[i]
-        # Where a score decides, a row inside a single box leaves with it: one vote of one group, as in a branch.
-        spare = np.zeros(len(codes), np.int16) if votes is None else votes - np.int16(self.need)
-        leaves: NDArray[np.int64] = (lost > spare).sum(axis=1, dtype=np.int64)
+    def _alone(self, engine: CatalogueEngine, boxes: Sequence[Box], found: AnswerSet) -> NDArray[np.int64]:
+        """How many images would lose too many votes without each box."""
+        names = {box.id: i for i, box in enumerate(boxes) if self.is_on(box)}
+        most = max((len(self.branches_of(box)) for box in boxes), default=1)
+        # The others have votes to spare.
+        near = found if found.votes is None else found.keep(found.votes < self.need + most)
+        leaves = np.zeros(len(boxes), np.int64)
+        for start, codes in _pieces(engine, near):
+            lost = np.zeros((len(boxes), len(codes)), np.int16)
+            for group in self.groups:
+                held = members(group, codes)
+                only = held & (held.sum(axis=0) == 1)
+                for i, box in enumerate(group):
+                    if box.id in names:
+                        lost[names[box.id]] += only[i]
+            votes = self.need if near.votes is None else near.votes[start : start + len(codes)]
+            leaves += (lost > votes - self.need).sum(axis=1)
         return leaves
 
     def turned_away(self, codes: Codes) -> NDArray[np.bool_]:

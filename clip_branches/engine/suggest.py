@@ -1,10 +1,10 @@
 """Images worth labelling next: some that the model is unsure of, some that are likely right, some unlike all labels.
 
-Labelling the top of an answer mostly confirms what the model knows; asking only at its boundary learns fastest where
-the model is nearly right and is led astray where it is not. So the three kinds take turns, and each turn takes the
-image that serves its purpose and lies far from everything labelled or suggested before (greedy farthest-first, after
-Gonzalez 1985), by turns over the boxes that describe the answer. Nothing is random: the same model and labels give the
-same suggestions.
+Labelling the top of an answer mostly confirms what the model knows; the boundary teaches most. So three of four turns
+ask about one of the images nearest to the cut, the others about one that is likely right or one unlike every label, so
+that a part of the concept that the model has not met is not missed. Each turn takes the image farthest from everything
+labelled or suggested before (greedy farthest-first, Gonzalez 1985), by turns over the boxes that describe the answer.
+Nothing is random: the same model and labels give the same suggestions.
 """
 
 from __future__ import annotations
@@ -25,13 +25,11 @@ from clip_branches.engine.explain import Rule
 Reason = Literal["unsure", "likely", "unlike"]
 Vectors = NDArray[np.float32]
 
-_TURNS: tuple[Reason, ...] = ("unsure", "likely", "unsure", "unlike")
+_TURNS: tuple[Reason, ...] = ("unsure", "unsure", "unsure", "likely", "unsure", "unsure", "unsure", "unlike")
 _BELOW = (3.0, 9.0, np.inf)  # log odds under the cut down to which images are looked at; further where they are few
-_CHOICE = 5  # images to choose from for each one suggested
+_CHOICE = 5  # images to choose from for each one suggested: the nearest to the cut
 _POOL = 4_000  # most images looked at: of the best, of those just inside and of those just outside
 _BOXES = 12
-_FAR = 1.5  # log odds under the cut where being unlike all labels counts half
-_UNSURE = 1.0  # log odds from the cut within which the model is unsure
 
 
 @dataclass(frozen=True)
@@ -81,28 +79,43 @@ def choose(
     number of the box that stands for an image. Ties go to the earlier image.
     """
     space = _Space(vectors, labelled)
-    wanted = {
-        "unsure": 1 / (1 + (margins / _UNSURE) ** 2),
-        "likely": accepted / (1 + np.exp(-np.clip(margins, -40, 40))),
-        "unlike": 1 / (1 + np.exp(-np.clip(margins + _FAR, -40, 40))),
-    }
+    candidates = _candidates(margins, accepted, limit)
     taken_of = np.zeros(int(groups.max(initial=0)) + 1)
     chosen: list[int] = []
     reasons: list[Reason] = []
     free = np.ones(len(vectors), bool)
     for turn in range(min(limit, len(vectors))):
-        for reason in (_TURNS[turn % len(_TURNS)], "unsure"):  # nothing new that is likely: ask another question
-            reach = space.nearest**2 if reason == "unlike" else space.nearest
-            worth = np.where(free, wanted[reason] * reach / (1 + taken_of[groups]), -1)
-            best = int(np.argmax(worth))
-            if worth[best] > 0:
-                break
+        reason = _TURNS[turn % len(_TURNS)]
+        best = _farthest(space.nearest / (1 + taken_of[groups]), free & candidates[reason])
+        if best is None:  # nothing new for this purpose: the boundary, then whatever is left
+            reason = "unsure"
+            best = _farthest(space.nearest, free & candidates[reason])
+        if best is None:
+            best = int(np.argmax(np.where(free, space.nearest, -1)))
         free[best] = False
         taken_of[groups[best]] += 1
         space.add(vectors[best])
         chosen.append(best)
         reasons.append(reason)
     return np.array(chosen, np.int64), tuple(reasons)
+
+
+def _farthest(distances: NDArray[np.float64], among: NDArray[np.bool_]) -> int | None:
+    """Place of the largest of the distances that are over 0, the first on ties."""
+    best = int(np.argmax(np.where(among, distances, -1)))
+    return best if among[best] and distances[best] > 0 else None
+
+
+def _candidates(
+    margins: NDArray[np.float32], accepted: NDArray[np.bool_], limit: int
+) -> dict[Reason, NDArray[np.bool_]]:
+    """Which images may serve each purpose: bools (n,)."""
+    unsure, likely = np.zeros(len(margins), bool), np.zeros(len(margins), bool)
+    unsure[np.argsort(np.abs(margins), kind="stable")[: _CHOICE * limit]] = True
+    inside = np.flatnonzero(accepted)
+    best = inside[np.argsort(-margins[inside], kind="stable")]
+    likely[best[: max(limit, len(best) // 2)]] = True
+    return {"unsure": unsure, "likely": likely, "unlike": unsure | accepted}
 
 
 class _Space:
