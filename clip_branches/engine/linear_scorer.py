@@ -17,7 +17,7 @@ from clip_branches.engine.checks import (
     check_sample,
 )
 from clip_branches.engine.clump import find_clump
-from clip_branches.engine.cut import best_threshold, between_labels, fit_offset, fit_scores
+from clip_branches.engine.cut import best_threshold, between_labels, fit_offset, fit_scores, worth_moving
 from clip_branches.engine.estimator import Model
 from clip_branches.engine.kernels.linear import score_codes
 from clip_branches.engine.lean import lean
@@ -162,8 +162,11 @@ class _Problem:
         scores = times(self.rest, w[:, None])[:, 0]
         mixture = fit_scores(scores, unseen[self.right], unseen[~self.right])
         labelled = mixture.log_odds(unseen)
-        cut = between_labels(best_threshold(mixture.log_odds(scores)), labelled[self.right], labelled[~self.right])
-        return w, mixture.slope, mixture.offset, cut
+        odds = mixture.log_odds(scores)
+        cut = best_threshold(odds)
+        moved = between_labels(cut, labelled[self.right], labelled[~self.right])
+        # One image marked wrong deep inside the clump does not take a quarter of the clump with it.
+        return w, mixture.slope, mixture.offset, moved if worth_moving(cut, moved, odds) else cut
 
 
 def _middle(scores: Vector, right: NDArray[np.bool_]) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from clip_branches.engine.cut import best_threshold, between_labels, room_between, two_humps
+from clip_branches.engine.cut import best_threshold, between_labels, room_between, two_humps, worth_moving
 
 
 def test_a_cut_that_parts_the_labels_stays() -> None:
@@ -49,3 +49,11 @@ def test_two_clumps_are_told_from_one() -> None:
 def test_the_best_expected_f1_takes_the_sure_and_leaves_the_hopeless() -> None:
     log_odds = np.concatenate([np.full(50, 5.0), np.full(950, -5.0)])
     assert -5.0 < best_threshold(log_odds) < 5.0
+
+
+def test_a_cut_moves_for_the_labels_only_where_that_costs_little() -> None:
+    clump = np.linspace(4.0, 20.0, 200)
+    log_odds = np.concatenate([clump, np.linspace(-20.0, -4.0, 800)])
+    assert worth_moving(0.0, 4.5, log_odds)
+    assert not worth_moving(0.0, 10.0, log_odds)
+    assert not worth_moving(0.0, 30.0, log_odds)
