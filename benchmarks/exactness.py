@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clip_branches.engine import Box, BoxIndex, BranchEnsemble, DecisionBranch, LinearScorer, fit_feedback, index_order
+from clip_branches.engine.branch import squashed
 
 Codes = NDArray[np.uint8]
 Checks = Iterator[tuple[str, bool]]
@@ -131,8 +132,10 @@ def check_models(index: BoxIndex, codes: Codes, generator: np.random.Generator) 
             branches = model.boxes_ if isinstance(model, BranchEnsemble) else [model.boxes_]
             votes = votes_of(branches, codes)
             accepted = np.flatnonzero(votes >= getattr(model, "need_", 1))
-            ordered = bool((np.diff(values) <= 0).all())
-            yield name, ordered and np.array_equal(np.sort(rows), accepted) and np.array_equal(values, votes[rows])
+            ranker = model.ranker_
+            margins = scores_of(codes, ranker.weights_, ranker.bias_) - ranker.threshold_
+            ref = best_first(squashed(margins), accepted)
+            yield name, np.array_equal(rows, ref) and np.array_equal(values, votes[rows])
 
 
 def indexes_of(codes: Codes, folder: Path) -> Iterator[tuple[str, BoxIndex, Codes]]:
