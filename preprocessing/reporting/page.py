@@ -20,7 +20,7 @@ from preprocessing.recipe_file import recipe_text
 from preprocessing.report import Note, Summary, read_notes
 from preprocessing.reporting import figures
 from preprocessing.reporting.pictures import Picture, picture_of
-from preprocessing.sources import image_root
+from preprocessing.sources.opening import image_root
 from preprocessing.workplace import Workplace
 
 _PER_REASON = 8

@@ -8,8 +8,3 @@ embeddings   clip-retrieval's img_emb, features.npy               embeddings.py
 cifar10      CIFAR-10 through torchvision                         cifar10.py
 huggingface  Parquet files with the images' bytes                 huggingface.py
 """
-
-from preprocessing.sources.listing import ImageFile, Imported, Listing
-from preprocessing.sources.opening import image_root, list_source, needs_fetching
-
-__all__ = ["ImageFile", "Imported", "Listing", "image_root", "list_source", "needs_fetching"]

@@ -15,9 +15,9 @@ from preprocessing.download.fetch import Limits
 from preprocessing.download.run import Downloader, DownloadOptions
 from preprocessing.progress import Progress
 from preprocessing.report import Note, Summary
-from preprocessing.sources import image_root
 from preprocessing.sources.cifar10 import pack_cifar10
 from preprocessing.sources.links import LinkTable
+from preprocessing.sources.opening import image_root
 from preprocessing.sources.options import Cifar10Source, SourceSection, UnsplashSource, UrlSource
 from preprocessing.sources.tables import TableFile
 from preprocessing.sources.unsplash import read_links

@@ -23,7 +23,7 @@ from preprocessing.progress import Progress, say
 from preprocessing.recipe import Recipe
 from preprocessing.report import Note, Summary
 from preprocessing.shards import Shards
-from preprocessing.sources import image_root
+from preprocessing.sources.opening import image_root
 from preprocessing.towers import BatchEmbedder, Towers, load_towers
 from preprocessing.workplace import Workplace
 

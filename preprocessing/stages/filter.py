@@ -22,7 +22,8 @@ from preprocessing.pool import map_pieces
 from preprocessing.progress import Progress
 from preprocessing.recipe import Recipe
 from preprocessing.report import Summary, write_notes
-from preprocessing.sources import ImageFile, Listing, list_source
+from preprocessing.sources.listing import ImageFile, Listing
+from preprocessing.sources.opening import list_source
 from preprocessing.workplace import Workplace
 
 _PIECE = 64

@@ -27,7 +27,7 @@ from preprocessing.recipe import Recipe
 from preprocessing.recipe_file import recipe_text
 from preprocessing.report import Note, Summary
 from preprocessing.shards import Shards
-from preprocessing.sources import image_root
+from preprocessing.sources.opening import image_root
 from preprocessing.workplace import Workplace
 
 # Raised when the same inputs begin to give another index.

@@ -15,8 +15,9 @@ from PIL import Image
 
 from clip_branches.catalogue.packed import container_of, read_source
 from clip_branches.errors import InvalidInput
-from preprocessing.sources import Listing, list_source
 from preprocessing.sources.detect import detect_kind
+from preprocessing.sources.listing import Listing
+from preprocessing.sources.opening import list_source
 from preprocessing.sources.options import SOURCES
 
 
