@@ -166,5 +166,5 @@ def _nothing_to_search(body: SearchRequest, labelled: bool) -> str:
     if labelled:
         return "The model 'text' must have a text, image or term to rank by; it does not look at labels."
     if body.without:
-        return "A search must say what to look for beside 'without': a text, image, term or positive label."
+        return "A search must say what to look for beside 'without': a 'text', image, term or positive label."
     return "A search must hold something to look for: 'text', 'image', 'image_id', 'terms' or 'positive'. Got none."
