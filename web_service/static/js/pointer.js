@@ -25,6 +25,7 @@ export function listenToPointer(grid, selection, look) {
     const timer = setTimeout(() => {
       handled = true;
       press = null;
+      swallowClick();
       look(Number(cell.dataset.index));
     }, LONG_PRESS_MS);
     press = { timer, x: event.clientX, y: event.clientY };
@@ -65,4 +66,14 @@ export function listenToPointer(grid, selection, look) {
   function toggle(id, label) {
     app.mark([id], app.round.draft.get(id) === label ? null : label);
   }
+}
+
+/** The click that ends a long press falls on whatever has opened under the finger: it is not meant for that. */
+function swallowClick() {
+  const swallow = (event) => {
+    event.preventDefault();
+    event.stopPropagation();
+  };
+  document.addEventListener("click", swallow, { capture: true, once: true });
+  document.addEventListener("pointerdown", () => document.removeEventListener("click", swallow, true), { capture: true, once: true });
 }
