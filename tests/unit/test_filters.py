@@ -6,7 +6,7 @@ import io
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -104,8 +104,11 @@ def test_a_picture_saved_again_resized_or_brightened_looks_alike() -> None:
 
 def slow_leaders(hashes: list[str], distance: int) -> list[int]:
     leaders: list[int] = []
-    chosen = []
+    chosen: list[int] = []
     for position, text in enumerate(hashes):
+        if text in hashes[:position]:  # the same hash is in one group, whatever leaders came between
+            chosen.append(chosen[hashes.index(text)])
+            continue
         bits = [bin(int(text, 16) ^ int(hashes[leader], 16)).count("1") for leader in leaders]
         if bits and min(bits) <= distance:
             chosen.append(leaders[bits.index(min(bits))])
@@ -116,6 +119,7 @@ def slow_leaders(hashes: list[str], distance: int) -> list[int]:
 
 
 @settings(max_examples=30, deadline=None)
+@example(seed=0, count=53, distance=2)
 @given(st.integers(0, 2**32), st.integers(1, 60), st.integers(0, 16))
 def test_leaders_are_those_of_the_slow_way(seed: int, count: int, distance: int) -> None:
     generator = np.random.default_rng(seed)
