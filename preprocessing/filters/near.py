@@ -22,7 +22,8 @@ def find_leaders(hashes: Sequence[str], distance: int) -> npt.NDArray[np.int64]:
     """For every image (n,), the position of its group's leader; its own position for a leader.
 
     In the order given, an image joins the group of an earlier one of the same hash, else the nearest leader whose hash
-    differs in at most ``distance`` bits (the first of equals), or becomes a leader. So two members of a group differ in at most twice that, and chains cannot form.
+    differs in at most ``distance`` bits (the first of equals), or becomes a leader. So two members of a group differ in
+    at most twice that, and chains cannot form.
     """
     values = np.array([int(text, 16) for text in hashes], dtype=np.uint64)
     unique, first, inverse = np.unique(values, return_index=True, return_inverse=True)
