@@ -6,6 +6,7 @@ import hashlib
 import io
 import json
 import pickle
+import re
 import tarfile
 from pathlib import Path
 
@@ -122,7 +123,7 @@ def test_embeddings_are_imported_and_no_image_is_encoded(preprocessing: Preproce
     assert (rows["5"]["source"], rows["5"]["width"]) == ("0005.png", 40)
     assert (rows["7"]["source"], rows["7"]["width"]) == ("0007.png", 1)
     assert hashlib.sha256(catalogue.image_bytes("0005.png")).hexdigest() == rows["5"]["sha256"]
-    assert "0 images a second" not in output
+    assert not re.search(r"\b0 images a second", output)
     assert "taken over" in preprocessing.build(made.folder, "--images", made.images)
 
 
