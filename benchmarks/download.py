@@ -28,7 +28,8 @@ import requests
 from PIL import Image
 
 from preprocessing.download.fetch import Limits
-from preprocessing.download.run import Downloader, DownloadOptions
+from preprocessing.download.options import DownloadOptions
+from preprocessing.download.run import Downloader
 
 PICTURES = 64
 SIDE = 256

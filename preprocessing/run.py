@@ -32,7 +32,7 @@ def run(file: Path, check: bool, data_dir: Path, models_dir: Path) -> None:
         click.echo(recipe_text(described.name, described.recipe()), nl=False)
         return
     from clip_branches.catalogue.storage import storage_errors
-    from preprocessing.download.run import DownloadOptions
+    from preprocessing.download.options import DownloadOptions
     from preprocessing.stages.build import build_catalogue, describe_catalogue
     from preprocessing.stages.download import download_source
     from preprocessing.stages.embed import EmbedOptions

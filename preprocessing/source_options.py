@@ -13,7 +13,7 @@ from preprocessing.filters.options import FilterSection
 from preprocessing.sources.options import SOURCES, Kind, SourceSection
 
 if TYPE_CHECKING:
-    from preprocessing.download.run import DownloadOptions
+    from preprocessing.download.options import DownloadOptions
 
 Command = Callable[..., Any]
 _FOLDER = click.Path(path_type=Path)
@@ -92,7 +92,7 @@ def fetching_options(command: Command) -> Command:
 
 def how_to_download(values: dict[str, Any]) -> DownloadOptions:
     """The options of ``download_options``."""
-    from preprocessing.download.run import DownloadOptions
+    from preprocessing.download.options import DownloadOptions
 
     return DownloadOptions(
         threads=values["connections"],

@@ -7,36 +7,28 @@
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import json
-import os
 import threading
 import time
-from collections import Counter
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from clip_branches.files import replacing, write_whole
+from preprocessing.download.journal import Entry, Journal, Result
 from preprocessing.download.picture import Picture
-
-SUCCESS, NOT_FETCHED, NOT_AN_IMAGE = "success", "failed_to_download", "failed_to_resize"
-_RESULT = pa.schema(
-    [
-        ("key", pa.string()),
-        ("status", pa.string()),
-        ("error_message", pa.string()),
-        ("width", pa.int32()),
-        ("height", pa.int32()),
-        ("original_width", pa.int32()),
-        ("original_height", pa.int32()),
-        ("exif", pa.string()),
-        ("sha256", pa.string()),
-    ]
+from preprocessing.download.tables import (
+    NOT_AN_IMAGE,
+    NOT_FETCHED,
+    RESULT,
+    SUCCESS,
+    read_table,
+    rename_own,
+    write_statistics,
+    write_table,
 )
+
+__all__ = ["NOT_AN_IMAGE", "NOT_FETCHED", "SUCCESS", "ShardFolder"]
 
 
 class ShardFolder:
@@ -49,42 +41,44 @@ class ShardFolder:
         self.number = number
         self.name = f"{number:05d}"
         self.folder = root / self.name
-        self.links = _rename_own(links)
+        self.links = rename_own(links)
         self._urls: list[str | None] = links.column("url").to_pylist()
-        self._journal_path = root / f".{self.name}.journal"
+        self._journal = Journal(root / f".{self.name}.journal")
         self._table_path = root / f"{self.name}.parquet"
         self._stats_path = root / f"{self.name}_stats.json"
-        self._results: dict[int, dict[str, Any]] = {}
+        self._results: dict[int, Result] = {}
         self._lock = threading.Lock()
-        self._journal: int | None = None
         self.is_finished = False
         self._started = time.time()
         self._retry_failed = retry_failed
 
     def open(self) -> list[int]:
         """The rows that are still to be fetched, in order; none when the shard is finished."""
-        finished = self._read_finished()
-        if finished is not None:
-            self._results = finished
-            if len(finished) == len(self._urls):
+        if self._stats_path.exists():
+            self._results = self._from_table()
+            if self.is_complete:
                 self.is_finished = True
                 return []
-            # From a table back to a journal first: a run that is killed from here on finds one or the other.
-            lines = "".join(_line(row, self._urls[row], result) for row, result in sorted(finished.items()))
-            write_whole(self._journal_path, lines.encode())
         else:
-            self._results = self._read_journal()
+            self._results = {entry.row: entry.result for entry in self._journal.entries() if self._holds(entry)}
+        # From a table back to a journal first: a run that is killed from here on finds one or the other.
+        self._journal.rewrite(self._urls, self._results)
         self._stats_path.unlink(missing_ok=True)
         self._table_path.unlink(missing_ok=True)
         self.folder.mkdir(parents=True, exist_ok=True)
         self._remove_strangers()
-        self._journal = os.open(self._journal_path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+        self._journal.open()
         return [row for row in range(len(self._urls)) if row not in self._results]
 
     @property
     def done(self) -> int:
         """How many links are done."""
         return len(self._results)
+
+    @property
+    def is_complete(self) -> bool:
+        """True when all links are done."""
+        return len(self._results) == len(self._urls)
 
     @property
     def failures(self) -> list[tuple[str, str, str]]:
@@ -111,8 +105,8 @@ class ShardFolder:
             "stored_sha256": hashlib.sha256(picture.content).hexdigest(),
         }
         told = {name: self.links.column(name)[row].as_py() for name in self.links.column_names}
-        facts = {**told, "key": key, **{name: result[name] for name in _RESULT.names if name in result}}
-        self._write(result["file"], picture.content)
+        facts = {**told, "key": key, **{name: result[name] for name in RESULT.names if name in result}}
+        self._write(f"{key}.{picture.ending}", picture.content)
         if told.get("caption") is not None:
             self._write(f"{key}.txt", str(told["caption"]).encode())
         self._write(f"{key}.json", json.dumps(facts, ensure_ascii=False, default=str).encode())
@@ -124,42 +118,18 @@ class ShardFolder:
 
     def finish(self) -> None:
         """Write the table and the statistics; call it once all rows are done."""
-        rows = [self._results[row] for row in range(len(self._urls))]
-        table = self.links
-        for field in _RESULT:
-            if field.name == "key":
-                values: list[Any] = [self.key(row) for row in range(len(rows))]
-            elif field.name == "exif":
-                values = ["{}" if row["status"] == SUCCESS else None for row in rows]
-            else:
-                values = [row.get(field.name) for row in rows]
-            table = table.append_column(field.name, pa.array(values, field.type))
         self.close()
-        with replacing(self._table_path) as temporary:
-            pq.write_table(table, temporary)
-        states = Counter(row["status"] for row in rows)
-        reasons = Counter(row["error_message"] or SUCCESS for row in rows)
-        now = time.time()
-        stats = {
-            "count": len(rows),
-            "successes": states[SUCCESS],
-            NOT_FETCHED: states[NOT_FETCHED],
-            NOT_AN_IMAGE: states[NOT_AN_IMAGE],
-            "duration": now - self._started,
-            "start_time": self._started,
-            "end_time": now,
-            "status_dict": dict(reasons),
-        }
-        write_whole(self._stats_path, (json.dumps(stats, indent=4) + "\n").encode())
-        self._journal_path.unlink(missing_ok=True)
+        rows = range(len(self._urls))
+        results = [self._results[row] for row in rows]
+        write_table(self._table_path, self.links, [self.key(row) for row in rows], results)
+        write_statistics(self._stats_path, results, self._started)
+        self._journal.remove()
         self.is_finished = True
 
     def close(self) -> None:
         """Take no more rows; what is done stays done."""
         with self._lock:
-            if self._journal is not None:
-                os.close(self._journal)
-                self._journal = None
+            self._journal.close()
 
     def _write(self, name: str, content: bytes) -> None:
         # Not synced, which would take longer than fetching: files that a power cut left empty are fetched again.
@@ -167,39 +137,18 @@ class ShardFolder:
         temporary.write_bytes(content)
         temporary.replace(self.folder / name)
 
-    def _note(self, row: int, result: dict[str, Any]) -> bool:
-        line = _line(row, self._urls[row], result).encode()
+    def _note(self, row: int, result: Result) -> bool:
         with self._lock:
-            if self._journal is None:
-                return False  # the run was stopped meanwhile: the row is fetched again
-            if row in self._results:
+            # Of a run that was stopped meanwhile, the row is fetched again.
+            if not self._journal.is_open or row in self._results:
                 return False
-            if os.write(self._journal, line) != len(line):
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self._journal_path))
+            self._journal.append(Entry(row, self._urls[row], result))
             self._results[row] = result
-            return len(self._results) == len(self._urls)
+            return self.is_complete
 
-    def _read_journal(self) -> dict[int, dict[str, Any]]:
-        """Rows that an earlier run finished, as far as their files are what was noted."""
-        try:
-            lines = self._journal_path.read_bytes().split(b"\n")
-        except FileNotFoundError:
-            return {}
-        results: dict[int, dict[str, Any]] = {}
-        for line in lines:
-            try:
-                noted = json.loads(line)
-                row, url, result = int(noted["row"]), noted["url"], noted["result"]
-            except (ValueError, KeyError, TypeError):
-                continue  # the last line of a run that was killed
-            if self._holds(row, url, result):
-                results[row] = result
-        whole = [_line(row, self._urls[row], result) for row, result in sorted(results.items())]
-        write_whole(self._journal_path, "".join(whole).encode())
-        return results
-
-    def _holds(self, row: int, url: str | None, result: dict[str, Any]) -> bool:
-        """True when ``result`` is of this very link, and its image is on disk as it was stored."""
+    def _holds(self, entry: Entry) -> bool:
+        """True when ``entry`` is of this very link, and its image is on disk as it was stored."""
+        row, url, result = entry
         if not 0 <= row < len(self._urls) or self._urls[row] != url:
             return False
         if result.get("status") != SUCCESS:
@@ -210,28 +159,18 @@ class ShardFolder:
         except OSError:
             return False
 
-    def _read_finished(self) -> dict[int, dict[str, Any]] | None:
-        """Rows of a finished shard that are still this table's links; None when it is not finished."""
-        if not self._stats_path.exists():
-            return None
-        try:
-            table = pq.read_table(self._table_path)
-            rows = table.select(["url", *(name for name in _RESULT.names if name != "exif")]).to_pylist()
-        except (pa.ArrowException, OSError, KeyError):
-            return {}
+    def _from_table(self) -> dict[int, Result]:
+        """Rows of a finished shard that are still this table's links, and whose images are there."""
         files = {name.partition(".")[0]: name for name in _image_names(self.folder)}
-        results: dict[int, dict[str, Any]] = {}
-        for row, told in enumerate(rows):
+        results: dict[int, Result] = {}
+        for row, told in enumerate(read_table(self._table_path)):
             url, key = told.pop("url"), told.pop("key")
             if row >= len(self._urls) or url != self._urls[row]:
                 continue
-            if told["status"] == SUCCESS and key not in files:
-                continue
-            if told["status"] != SUCCESS and self._retry_failed:
-                continue
-            if told["status"] == SUCCESS:
-                told["file"] = files[key]
-            results[row] = told
+            if told["status"] == SUCCESS and key in files:
+                results[row] = {**told, "file": files[key]}
+            elif told["status"] != SUCCESS and not self._retry_failed:
+                results[row] = told
         if len(results) < len(self._urls):
             # The shard is opened again: what it keeps is checked by its bytes from now on.
             for told in results.values():
@@ -245,16 +184,6 @@ class ShardFolder:
         for path in self.folder.iterdir():
             if path.name.startswith(".tmp-") or path.name.partition(".")[0] not in known:
                 path.unlink(missing_ok=True)
-
-
-def _rename_own(links: pa.Table) -> pa.Table:
-    """``links`` with names for their further columns that the layout does not use itself."""
-    names = [f"source_{name}" if name in _RESULT.names else name for name in links.column_names]
-    return links.rename_columns(names)
-
-
-def _line(row: int, url: str | None, result: dict[str, Any]) -> str:
-    return json.dumps({"row": row, "url": url, "result": result}, ensure_ascii=False) + "\n"
 
 
 def _image_names(folder: Path) -> list[str]:

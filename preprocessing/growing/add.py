@@ -18,7 +18,7 @@ from clip_branches.encoding import Head, Quantiser
 from clip_branches.encoding.fingerprint import check_model, check_towers
 from clip_branches.engine import BoxIndex, index_order
 from clip_branches.errors import ConfigurationError
-from preprocessing.download.run import DownloadOptions
+from preprocessing.download.options import DownloadOptions
 from preprocessing.growing.plan import Plan, plan_growth
 from preprocessing.recipe import Recipe
 from preprocessing.report import Note, Summary

@@ -12,7 +12,8 @@ import pyarrow as pa
 from clip_branches.errors import ConfigurationError
 from clip_branches.files import write_whole
 from preprocessing.download.fetch import Limits
-from preprocessing.download.run import Downloader, DownloadOptions
+from preprocessing.download.options import DownloadOptions
+from preprocessing.download.run import Downloader
 from preprocessing.progress import Progress
 from preprocessing.report import Note, Summary
 from preprocessing.sources.cifar10 import pack_cifar10

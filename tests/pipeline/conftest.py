@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.pipeline.support import CIFAR, Preprocessing, unpack_photos, write_tiny_model
+from tests.web import Web, serving
 
 
 @pytest.fixture(scope="session")
@@ -21,6 +23,13 @@ def models_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def preprocessing(models_dir: Path, tmp_path: Path) -> Preprocessing:
     return Preprocessing(models_dir, tmp_path / "data")
+
+
+@pytest.fixture
+def web() -> Iterator[Web]:
+    """A real server that misbehaves on demand."""
+    with serving() as one:
+        yield one
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,79 @@
+"""A finished shard's table and statistics, with img2dataset's columns and keys."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from clip_branches.files import replacing, write_whole
+from preprocessing.download.journal import Result
+
+SUCCESS, NOT_FETCHED, NOT_AN_IMAGE = "success", "failed_to_download", "failed_to_resize"
+RESULT = pa.schema(
+    [
+        ("key", pa.string()),
+        ("status", pa.string()),
+        ("error_message", pa.string()),
+        ("width", pa.int32()),
+        ("height", pa.int32()),
+        ("original_width", pa.int32()),
+        ("original_height", pa.int32()),
+        ("exif", pa.string()),
+        ("sha256", pa.string()),
+    ]
+)
+
+
+def rename_own(links: pa.Table) -> pa.Table:
+    """``links`` with names for their further columns that the layout does not use itself."""
+    names = [f"source_{name}" if name in RESULT.names else name for name in links.column_names]
+    return links.rename_columns(names)
+
+
+def write_table(path: Path, links: pa.Table, keys: Sequence[str], results: Sequence[Result]) -> None:
+    """Write the table of a shard: ``links``, and how each ended."""
+    table = links
+    for field in RESULT:
+        if field.name == "key":
+            values: list[Any] = list(keys)
+        elif field.name == "exif":
+            values = ["{}" if result["status"] == SUCCESS else None for result in results]
+        else:
+            values = [result.get(field.name) for result in results]
+        table = table.append_column(field.name, pa.array(values, field.type))
+    with replacing(path) as temporary:
+        pq.write_table(table, temporary)
+
+
+def read_table(path: Path) -> list[Result]:
+    """The rows of a shard's table: url, key and how each ended; none when it cannot be read."""
+    try:
+        table = pq.read_table(path)
+        return list(table.select(["url", *(name for name in RESULT.names if name != "exif")]).to_pylist())
+    except (pa.ArrowException, OSError, KeyError):
+        return []
+
+
+def write_statistics(path: Path, results: Sequence[Result], started: float) -> None:
+    """Write counts and reasons of a shard that was begun at ``started``, seconds since 1970."""
+    states = Counter(result["status"] for result in results)
+    reasons = Counter(result["error_message"] or SUCCESS for result in results)
+    now = time.time()
+    told = {
+        "count": len(results),
+        "successes": states[SUCCESS],
+        NOT_FETCHED: states[NOT_FETCHED],
+        NOT_AN_IMAGE: states[NOT_AN_IMAGE],
+        "duration": now - started,
+        "start_time": started,
+        "end_time": now,
+        "status_dict": dict(reasons),
+    }
+    write_whole(path, (json.dumps(told, indent=4) + "\n").encode())
