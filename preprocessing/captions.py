@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from clip_branches.errors import InvalidInput
 from preprocessing.metadata import storable_columns
-from preprocessing.report import Note
+from preprocessing.report import Note, second_caption
 
 _FILE_COLUMNS = ("filename", "file_name", "image_path")
 _CAPTION_COLUMNS = ("caption",)
@@ -56,7 +56,7 @@ class CaptionFile:
             if found is None:
                 notes.append(Note(name or f"row {row + 1}", "caption without image", f"named in {self.path.name}"))
             elif found in rows:
-                notes.append(Note(found, "second caption", f"row {row + 1} of {self.path.name}; the first one counts"))
+                notes.append(second_caption(found, self.captions[row] or "", f"row {row + 1} of {self.path.name}"))
             else:
                 rows[found] = row
         positions = pa.array([rows.get(item) for item in kept], pa.int64())

@@ -15,6 +15,7 @@ from pydantic import BaseModel, Field, ValidationError
 from clip_branches.catalogue.manifest import check_name
 from clip_branches.errors import InvalidInput
 from preprocessing.captions import find_captions
+from preprocessing.download.options import DownloadSection
 from preprocessing.recipe import Recipe
 from preprocessing.section import Section
 from preprocessing.sources.detect import detect_kind
@@ -44,6 +45,7 @@ class RecipeFile(Recipe):
     """A recipe as it stands in a file: the recipe itself, the catalogue's name, and how to go about it."""
 
     name: Annotated[str, Field(description="Name of the catalogue.")]
+    download: DownloadSection = DownloadSection()
     effort: EffortSection = EffortSection()
     report: ReportSection = ReportSection()
 

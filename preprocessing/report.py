@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 
 from clip_branches.files import replacing
 
+_SHOWN = 60
 _NOTES = pa.schema([("source", pa.string()), ("reason", pa.string()), ("detail", pa.string())])
 
 
@@ -22,6 +23,13 @@ class Note(NamedTuple):
     source: str
     reason: str
     detail: str
+
+
+def second_caption(source: str, caption: str, where: str) -> Note:
+    """That the image ``source`` has another caption before this one, which stands ``where``."""
+    shown = caption if len(caption) <= _SHOWN else f"{caption[: _SHOWN - 3]}..."
+    detail = f"{shown!r} ({where}) is not used, the first one is; join them in one row to keep both"
+    return Note(source, "second caption", detail)
 
 
 @dataclass

@@ -32,7 +32,6 @@ def run(file: Path, check: bool, data_dir: Path, models_dir: Path) -> None:
         click.echo(recipe_text(described.name, described.recipe()), nl=False)
         return
     from clip_branches.catalogue.storage import storage_errors
-    from preprocessing.download.options import DownloadOptions
     from preprocessing.stages.build import build_catalogue, describe_catalogue
     from preprocessing.stages.download import download_source
     from preprocessing.stages.embed import EmbedOptions
@@ -50,7 +49,7 @@ def run(file: Path, check: bool, data_dir: Path, models_dir: Path) -> None:
     )
     with storage_errors(f"Preprocessing {described.name!r}"), Workplace(data_dir, described.name) as work:
         recipe = described.recipe()
-        fetched = download_source(work, recipe.source, DownloadOptions())
+        fetched = download_source(work, recipe.source, described.download.options())
         if fetched is not None:
             _say(fetched)
         report = build_catalogue(work, recipe, options, _say, fetched=fetched, pictures=described.report.pictures)

@@ -92,17 +92,9 @@ def fetching_options(command: Command) -> Command:
 
 def how_to_download(values: dict[str, Any]) -> DownloadOptions:
     """The options of ``download_options``."""
-    from preprocessing.download.options import DownloadOptions
+    from preprocessing.download.options import DownloadSection
 
-    return DownloadOptions(
-        threads=values["connections"],
-        per_host=values["per_host"],
-        retries=values["retries"],
-        silence_s=values["timeout"],
-        total_s=values["time_limit"],
-        max_wait_s=values["max_wait"],
-        retry_failed=values["retry_failed"],
-    )
+    return DownloadSection(**{name: values[name] for name in DownloadSection.model_fields}).options()
 
 
 def source_section(path: Path, values: dict[str, Any]) -> SourceSection:

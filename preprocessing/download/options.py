@@ -1,8 +1,13 @@
-"""How links are fetched; nothing of it changes which images a catalogue holds."""
+"""How links are fetched: the section of a recipe, and what the downloader takes. Images do not depend on it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
+
+from pydantic import Field
+
+from preprocessing.section import Section
 
 
 @dataclass(frozen=True)
@@ -21,3 +26,27 @@ class DownloadOptions:
     connect_s: float = 5.0
     silence_s: float = 10.0
     total_s: float = 60.0
+
+
+class DownloadSection(Section):
+    """How to fetch; nothing of it changes the catalogue."""
+
+    connections: Annotated[int, Field(ge=1, le=512, description="Fetched at once.")] = 32
+    per_host: Annotated[int, Field(ge=1, le=512, description="Of these, from one host.")] = 16
+    retries: Annotated[int, Field(ge=0, le=20, description="More tries of a link.")] = 3
+    timeout: Annotated[float, Field(ge=0.1, description="Seconds of silence.")] = 10.0
+    time_limit: Annotated[float, Field(ge=0.1, description="Seconds for an image.")] = 60.0
+    max_wait: Annotated[float, Field(ge=0, description="Longest wait for a host, seconds.")] = 120.0
+    retry_failed: Annotated[bool, Field(description="Fetch what failed in an earlier run, too.")] = False
+
+    def options(self) -> DownloadOptions:
+        """What the downloader takes."""
+        return DownloadOptions(
+            threads=self.connections,
+            per_host=self.per_host,
+            retries=self.retries,
+            silence_s=self.timeout,
+            total_s=self.time_limit,
+            max_wait_s=self.max_wait,
+            retry_failed=self.retry_failed,
+        )

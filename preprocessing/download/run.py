@@ -31,9 +31,11 @@ class Outcome(NamedTuple):
     failures: list[tuple[str, str, str]]
 
 
-class _Row(NamedTuple):
+class _Link(NamedTuple):
+    """An address, and the rows of a shard that name it: fetched once, stored for each."""
+
     shard: ShardFolder
-    row: int
+    rows: list[int]
 
 
 class Downloader:
@@ -57,7 +59,7 @@ class Downloader:
         self._shard_size = shard_size
         self._crop_bottom = crop_bottom
         self._finished = finished
-        self._team: FetchTeam[_Row] = FetchTeam(options, limits, self._settle)
+        self._team: FetchTeam[_Link] = FetchTeam(options, limits, self._settle)
         self._open: list[ShardFolder] = []
         self._complete = threading.Event()
         self._lock = threading.Lock()
@@ -98,24 +100,31 @@ class Downloader:
         if not rows:
             self._complete.set()
         urls = links.column("url")
+        rows_of: dict[str, list[int]] = {}
         for row in rows:
-            self._team.put(str(urls[row].as_py() or "").strip(), _Row(shard, row))
+            rows_of.setdefault(str(urls[row].as_py() or "").strip(), []).append(row)
+        for url, same in rows_of.items():
+            self._team.put(url, _Link(shard, same))
 
-    def _settle(self, item: _Row, answer: bytes | Failed) -> None:
+    def _settle(self, item: _Link, answer: bytes | Failed) -> None:
         """Store what came, or note why nothing did; called by the threads."""
-        shard, row = item
+        shard, rows = item
+        picture, state, reason = None, NOT_FETCHED, ""
         if isinstance(answer, Failed):
-            complete = shard.fail(row, NOT_FETCHED, answer.message)
+            reason = answer.message
         else:
             try:
-                complete = shard.store(row, read_picture(answer, self._crop_bottom))
-                with self._lock:
-                    self._stored += 1
+                picture = read_picture(answer, self._crop_bottom)
             except InvalidInput as error:
-                complete = shard.fail(row, NOT_AN_IMAGE, error.message)
-        self._finished(1)
-        if complete:
-            self._complete.set()
+                state, reason = NOT_AN_IMAGE, error.message
+        for row in rows:
+            complete = shard.fail(row, state, reason) if picture is None else shard.store(row, picture)
+            self._finished(1)
+            if complete:
+                self._complete.set()
+        if picture is not None:
+            with self._lock:
+                self._stored += len(rows)
 
     def _leave_open(self, count: int) -> None:
         """Wait until at most ``count`` shards are open, and finish each whose links are all done.

@@ -24,6 +24,7 @@ from preprocessing.download.tables import (
     SUCCESS,
     read_table,
     rename_own,
+    told_otherwise,
     write_statistics,
     write_table,
 )
@@ -55,8 +56,15 @@ class ShardFolder:
     def open(self) -> list[int]:
         """The rows that are still to be fetched, in order; none when the shard is finished."""
         if self._stats_path.exists():
-            self._results = self._from_table()
+            before, results = read_table(self._table_path)
+            self._results = self._taken_over(results)
+            anew = told_otherwise(self.links, before)
+            for row in anew:
+                if self._results.get(row, {}).get("status") == SUCCESS:
+                    self._describe(row, self._results[row])
             if self.is_complete:
+                if anew:  # the table last: it is what tells whether this was done
+                    self._write_table()
                 self.is_finished = True
                 return []
         else:
@@ -104,12 +112,8 @@ class ShardFolder:
             "file": f"{key}.{picture.ending}",
             "stored_sha256": hashlib.sha256(picture.content).hexdigest(),
         }
-        told = {name: self.links.column(name)[row].as_py() for name in self.links.column_names}
-        facts = {**told, "key": key, **{name: result[name] for name in RESULT.names if name in result}}
         self._write(f"{key}.{picture.ending}", picture.content)
-        if told.get("caption") is not None:
-            self._write(f"{key}.txt", str(told["caption"]).encode())
-        self._write(f"{key}.json", json.dumps(facts, ensure_ascii=False, default=str).encode())
+        self._describe(row, result)
         return self._note(row, result)
 
     def fail(self, row: int, status: str, message: str) -> bool:
@@ -119,10 +123,8 @@ class ShardFolder:
     def finish(self) -> None:
         """Write the table and the statistics; call it once all rows are done."""
         self.close()
-        rows = range(len(self._urls))
-        results = [self._results[row] for row in rows]
-        write_table(self._table_path, self.links, [self.key(row) for row in rows], results)
-        write_statistics(self._stats_path, results, self._started)
+        self._write_table()
+        write_statistics(self._stats_path, list(self._results.values()), self._started)
         self._journal.remove()
         self.is_finished = True
 
@@ -130,6 +132,21 @@ class ShardFolder:
         """Take no more rows; what is done stays done."""
         with self._lock:
             self._journal.close()
+
+    def _write_table(self) -> None:
+        rows = range(len(self._urls))
+        write_table(self._table_path, self.links, [self.key(row) for row in rows], [self._results[row] for row in rows])
+
+    def _describe(self, row: int, result: Result) -> None:
+        """Write the text and the facts of an image."""
+        key = self.key(row)
+        told = {name: self.links.column(name)[row].as_py() for name in self.links.column_names}
+        facts = {**told, "key": key, **{name: result[name] for name in RESULT.names if name in result}}
+        if told.get("caption") is not None:
+            self._write(f"{key}.txt", str(told["caption"]).encode())
+        else:
+            (self.folder / f"{key}.txt").unlink(missing_ok=True)
+        self._write(f"{key}.json", json.dumps(facts, ensure_ascii=False, default=str).encode())
 
     def _write(self, name: str, content: bytes) -> None:
         # Not synced, which would take longer than fetching: files that a power cut left empty are fetched again.
@@ -159,11 +176,11 @@ class ShardFolder:
         except OSError:
             return False
 
-    def _from_table(self) -> dict[int, Result]:
-        """Rows of a finished shard that are still this table's links, and whose images are there."""
+    def _taken_over(self, rows: list[Result]) -> dict[int, Result]:
+        """Those ``rows`` of a finished shard that are still this table's links, and whose images are there."""
         files = {name.partition(".")[0]: name for name in _image_names(self.folder)}
         results: dict[int, Result] = {}
-        for row, told in enumerate(read_table(self._table_path)):
+        for row, told in enumerate(rows):
             url, key = told.pop("url"), told.pop("key")
             if row >= len(self._urls) or url != self._urls[row]:
                 continue

@@ -52,13 +52,26 @@ def write_table(path: Path, links: pa.Table, keys: Sequence[str], results: Seque
         pq.write_table(table, temporary)
 
 
-def read_table(path: Path) -> list[Result]:
-    """The rows of a shard's table: url, key and how each ended; none when it cannot be read."""
+def read_table(path: Path) -> tuple[pa.Table, list[Result]]:
+    """What ``write_table`` wrote: the links, and url, key and how each ended; nothing when it cannot be read."""
     try:
         table = pq.read_table(path)
-        return list(table.select(["url", *(name for name in RESULT.names if name != "exif")]).to_pylist())
+        results = table.select(["url", *(name for name in RESULT.names if name != "exif")]).to_pylist()
     except (pa.ArrowException, OSError, KeyError):
+        return pa.table({}), []
+    return table.drop_columns(RESULT.names), list(results)
+
+
+def told_otherwise(links: pa.Table, before: pa.Table) -> list[int]:
+    """Rows whose caption or metadata is not that of the same row ``before``; all that both have if columns differ."""
+    rows = min(links.num_rows, before.num_rows)
+    if links.column_names != before.column_names:
+        return list(range(rows))
+    now, then = links.slice(0, rows), before.slice(0, rows)
+    if now.equals(then):
         return []
+    pairs = zip(now.to_pylist(), then.to_pylist(), strict=True)
+    return [row for row, (one, other) in enumerate(pairs) if one != other]
 
 
 def write_statistics(path: Path, results: Sequence[Result], started: float) -> None:

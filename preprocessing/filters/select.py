@@ -10,7 +10,7 @@ import pyarrow as pa
 from preprocessing.checking import Check
 from preprocessing.filters.caption_rules import CaptionRules
 from preprocessing.filters.options import FilterSection
-from preprocessing.report import Note
+from preprocessing.report import Note, second_caption
 
 COPIES, ALIKE = "copies", "alike"
 _NAMED_BY = 12
@@ -18,19 +18,24 @@ _NAMED_BY = 12
 
 @dataclass
 class Selection:
-    """Positions of the ``kept`` images, their ``captions``, further ``columns``, and why others are ``dropped``."""
+    """Positions of the ``kept`` images, their ``captions``, further ``columns``, and why others are ``dropped``.
+
+    ``warnings`` name captions that are not used, since their image has another one.
+    """
 
     kept: list[int] = field(default_factory=list)
     captions: list[str | None] = field(default_factory=list)
     columns: dict[str, pa.Array] = field(default_factory=dict)
     dropped: list[Note] = field(default_factory=list)
+    warnings: list[Note] = field(default_factory=list)
 
 
 def select(checks: Sequence[Check], captions: Sequence[str | None], filters: FilterSection) -> Selection:
     """Apply ``filters`` to the images (n) as they were checked, with their captions.
 
     The first reason counts: the file itself, its size and shape, its caption, an exact copy, one that looks alike. Of
-    exact copies the first is kept; of images that look alike the largest.
+    exact copies the first is kept, with its caption, or the first one that a copy has; of images that look alike the
+    largest.
     """
     selection = Selection()
     rules = CaptionRules(filters)
@@ -43,13 +48,18 @@ def select(checks: Sequence[Check], captions: Sequence[str | None], filters: Fil
             caption, refusal = rules.apply(text)
             note = Note(check.source, *refusal) if refusal else None
         if note is None and check.sha256 in first:
-            same = checks[first[check.sha256]].source
+            row = first[check.sha256]
+            same = checks[selection.kept[row]].source
             copies.setdefault(check.sha256, []).append(check.source)
             note = Note(check.source, "duplicate", f"the same bytes as {same}")
+            if selection.captions[row] is None:
+                selection.captions[row] = caption
+            elif caption not in (None, selection.captions[row]):
+                selection.warnings.append(second_caption(check.source, str(caption), f"it is a copy of {same}"))
         if note is not None:
             selection.dropped.append(note)
             continue
-        first[check.sha256] = position
+        first[check.sha256] = len(selection.kept)
         selection.kept.append(position)
         selection.captions.append(caption)
     if filters.near_duplicates != "off":

@@ -88,7 +88,14 @@ def _where_it_is_now(recipe: Recipe, catalogue: Catalogue) -> Recipe:
     return recipe.model_copy(update={"source": moved})
 
 
-def add_images(work: Workplace, options: EmbedOptions, say: Callable[[Summary], None], *, again: bool = False) -> Added:
+def add_images(
+    work: Workplace,
+    options: EmbedOptions,
+    say: Callable[[Summary], None],
+    *,
+    again: bool = False,
+    fetching: DownloadOptions | None = None,
+) -> Added:
     """Append the images of the source that the catalogue does not hold; ``say`` gets the summary of each stage.
 
     Files whose path, size and time are those of an earlier look are not read; of the others the bytes tell whether
@@ -100,7 +107,7 @@ def add_images(work: Workplace, options: EmbedOptions, say: Callable[[Summary], 
     recipe = recipe_of(catalogue)
     check_model(recipe.embedding.model, options.models_dir)
     check_towers(catalogue.encoder.model, options.models_dir, catalogue.encoder.fingerprint)
-    fetched = download_source(work, recipe.source, DownloadOptions())
+    fetched = download_source(work, recipe.source, fetching or DownloadOptions())
     if fetched is not None:
         say(fetched)
     say(filter_images(work, recipe, workers=options.workers))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from preprocessing.pool import default_workers
+from preprocessing.source_options import download_options, how_to_download
 
 if TYPE_CHECKING:
     from preprocessing.report import Summary
@@ -31,6 +32,7 @@ _DAMAGED = 1
 @click.option("--shard-size", type=click.IntRange(1), default=2_048, show_default=True, help="Images a shard.")
 @click.option("--device", default="auto", show_default=True, help="cpu, cuda, cuda:1, ...; auto: cuda if any.")
 @click.option("--precision", type=click.Choice(["auto", "fp32", "bf16", "fp16"]), default="auto", show_default=True)
+@download_options
 @_MODELS_DIR
 @_DATA_DIR
 def add(name: str, again: bool, data_dir: Path, **how: Any) -> None:
@@ -41,7 +43,8 @@ def add(name: str, again: bool, data_dir: Path, **how: Any) -> None:
 
     _catalogue(data_dir, name)
     with storage_errors(f"Adding to {name!r}"), Workplace(data_dir, name) as work:
-        _say_lines(add_images(work, EmbedOptions(**how), _say, again=again).lines())
+        options = EmbedOptions(**{key: how[key] for key in EmbedOptions._fields})
+        _say_lines(add_images(work, options, _say, again=again, fetching=how_to_download(how)).lines())
 
 
 @click.command(help="Delete images from the catalogue NAME. Their files stay; their ids are never given again.")

@@ -45,6 +45,7 @@ def list_huggingface(
     files = [file for part in parts for file in part.files]
     captions = [caption for part in parts for caption in part.captions]
     dropped = [note for part in parts for note in part.dropped]
+    notes += [note for part in parts for note in part.warnings]
     return Listing(folder, files, [file.source for file in files], captions, metadata, dropped, notes)
 
 
@@ -69,6 +70,7 @@ class _File(NamedTuple):
     captions: list[str | None]
     metadata: pa.Table
     dropped: list[Note]
+    warnings: list[Note]
 
 
 def _read_file(path: Path, folder: Path, image_column: str | None, caption_column: str | None) -> _File:
@@ -87,7 +89,7 @@ def _read_file(path: Path, folder: Path, image_column: str | None, caption_colum
             rows = file.metadata.num_rows
             present = [flag for group in range(file.num_row_groups) for flag in _presence(file, group, column)]
     except (pa.ArrowException, OSError) as error:
-        return _File([], [], pa.table({}), [Note(name, "unreadable", str(error).splitlines()[0])])
+        return _File([], [], pa.table({}), [Note(name, "unreadable", str(error).splitlines()[0])], [])
     table = _named_labels(table, _features(schema))
     status = path.stat()
     files, taken, dropped = [], [], []
@@ -102,13 +104,17 @@ def _read_file(path: Path, folder: Path, image_column: str | None, caption_colum
         else:
             detail = f"it names {other}, which is not below {folder}" if other else "the row holds no image"
             dropped.append(Note(parquet_source(name, column, row), "missing", detail))
-    captions = _captions(name, table, caption_column, rows)
+    described_by, captions, several = _captions(name, table, caption_column, rows)
     positions = pa.array(taken, pa.int64())
-    metadata = table.drop_columns([captions[0]]) if captions[0] else table
+    metadata = table.drop_columns([described_by]) if described_by else table
     split = _split_of(path, folder)
     if split is not None and "split" not in metadata.column_names:
         metadata = metadata.append_column("split", pa.array([split] * rows, pa.string()))
-    return _File(files, [captions[1][row] for row in taken], metadata.take(positions), dropped)
+    warnings = []
+    if several:
+        detail = f"{several:,} rows have several in {described_by!r}; the first of each is used"
+        warnings.append(Note(name, "several captions", detail))
+    return _File(files, [captions[row] for row in taken], metadata.take(positions), dropped, warnings)
 
 
 def _presence(file: pq.ParquetFile, group: int, column: str) -> list[tuple[bool, str | None]]:
@@ -135,22 +141,22 @@ def _presence(file: pq.ParquetFile, group: int, column: str) -> list[tuple[bool,
     return list(zip(has_bytes, pc.struct_field(values, "path").to_pylist(), strict=True))
 
 
-def _captions(where: str, table: pa.Table, wanted: str | None, rows: int) -> tuple[str | None, list[str | None]]:
-    """The column of captions, and the captions; those of the first of several where a row has a list."""
+def _captions(where: str, table: pa.Table, wanted: str | None, rows: int) -> tuple[str | None, list[str | None], int]:
+    """The column of captions, the captions, and how many rows have a list of several, of which the first counts."""
     name = maybe_column(where, table.column_names, wanted, CAPTIONS, "--caption-column")
     if name is None:
         labels = next((label for label in ("label", "labels", "fine_label") if label in table.column_names), None)
         if labels is None or not pa.types.is_string(table.column(labels).type):
-            return None, [None] * rows
-        return None, table.column(labels).to_pylist()
-    values = table.column(name).to_pylist()
-    return name, [_first_text(value) for value in values]
+            return None, [None] * rows, 0
+        return None, table.column(labels).to_pylist(), 0
+    values = [_texts_of(value) for value in table.column(name).to_pylist()]
+    return name, [texts[0] if texts else None for texts in values], sum(len(set(texts)) > 1 for texts in values)
 
 
-def _first_text(value: Any) -> str | None:
+def _texts_of(value: Any) -> list[str]:
     if isinstance(value, list):
-        value = next((item for item in value if isinstance(item, str)), None)
-    return value if value is None or isinstance(value, str) else str(value)
+        return [item for item in value if isinstance(item, str)]
+    return [] if value is None else [str(value)]
 
 
 def _named_labels(table: pa.Table, features: dict[str, Any]) -> pa.Table:

@@ -46,11 +46,10 @@ def filter_images(work: Workplace, recipe: Recipe, *, workers: int) -> Summary:
     checks = _checks_of(listing, checked)
     selection = select(checks, listing.captions, recipe.filters)
     dropped = sorted([*listing.dropped, *selection.dropped])
+    warnings = [*listing.warnings, *selection.warnings]
     write_notes(work.dropped, dropped)
-    write_notes(work.warnings, listing.warnings)
-    summary = Summary(
-        "filter", len(selection.kept), len(fresh), len(files) - len(fresh), 0.0, dropped, listing.warnings
-    )
+    write_notes(work.warnings, warnings)
+    summary = Summary("filter", len(selection.kept), len(fresh), len(files) - len(fresh), 0.0, dropped, warnings)
     if not selection.kept:
         raise InvalidInput(f"The source must hold at least one usable image. Got: {summary.lines()[0]}.")
     write_imported(work, listing, checks, selection.kept)
