@@ -9,6 +9,7 @@ from flask_openapi3.openapi import OpenAPI
 from clip_branches.service import create_base_app
 from clip_branches.settings import WebSettings
 from web_service import api, pages, security
+from web_service.languages import Languages
 from web_service.static_files import StaticFiles
 from web_service.upstream import Upstream
 
@@ -43,5 +44,5 @@ def create_app(settings: WebSettings | None = None) -> OpenAPI:
     app.jinja_env.lstrip_blocks = True
     security.register(app)
     api.register(app, search=search, data=data)
-    pages.register(app, search=search, static=StaticFiles(_HERE / "static"))
+    pages.register(app, search=search, static=StaticFiles(_HERE / "static"), languages=Languages(_HERE / "messages"))
     return app

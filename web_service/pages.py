@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,7 +13,8 @@ from pydantic import ValidationError
 
 from clip_branches.errors import ServiceUnavailable
 from clip_branches.schemas import MAX_LABELS, MAX_TEXT_LENGTH, CataloguesResponse, CatalogueSummary
-from web_service.static_files import StaticFiles
+from web_service.languages import Languages, Message
+from web_service.static_files import StaticFiles, squeezed
 from web_service.upstream import Upstream
 
 # The page comes at once even while the search service is busy: the browser asks again for what is missing.
@@ -26,6 +28,9 @@ class PageContext:
     static: StaticFiles
     query: str
     catalogue: CatalogueSummary | None
+    language: str
+    languages: dict[str, str]
+    messages: Mapping[str, Message]
     catalogues: list[CatalogueSummary] = field(default_factory=list)
     unavailable: dict[str, str] = field(default_factory=dict)
 
@@ -41,19 +46,23 @@ class PageContext:
             "unavailable": self.unavailable,
             "max_text_length": MAX_TEXT_LENGTH,
             "max_labels": MAX_LABELS,
+            "messages": self.messages,
         }
 
 
-def register(app: OpenAPI, *, search: Upstream, static: StaticFiles) -> None:
+def register(app: OpenAPI, *, search: Upstream, static: StaticFiles, languages: Languages) -> None:
     """Adds the page and its files."""
 
     def index() -> Response:
-        response = make_response(render_template("index.html", page=_context(search, static)))
+        page = _context(search, static, languages)
+        response = make_response(render_template("index.html", page=page, t=languages.translate(page.language)))
         response.cache_control.no_cache = True
-        return response
+        response.content_language.add(page.language)
+        response.vary.update(["Accept-Language", "Cookie"])
+        return squeezed(response, request)
 
     def static_file(version: str, name: str) -> Response:
-        return static.send(version, name)
+        return static.send(version, name, request)
 
     def favicon() -> ResponseReturnValue:
         return redirect(static.url("img/icon.svg"))
@@ -63,7 +72,7 @@ def register(app: OpenAPI, *, search: Upstream, static: StaticFiles) -> None:
     app.add_url_rule("/favicon.ico", "favicon", favicon)
 
 
-def _context(search: Upstream, static: StaticFiles) -> PageContext:
+def _context(search: Upstream, static: StaticFiles, languages: Languages) -> PageContext:
     try:
         listed = CataloguesResponse.model_validate(search.get_json("/v1/catalogues", timeout_s=_CATALOGUES_TIMEOUT_S))
     except (ServiceUnavailable, ValidationError):
@@ -72,10 +81,14 @@ def _context(search: Upstream, static: StaticFiles) -> PageContext:
     chosen = next((entry for entry in listed.catalogues if entry.name == wanted), None)
     if chosen is None and listed.catalogues:
         chosen = listed.catalogues[0]
+    language = languages.of(request)
     return PageContext(
         static=static,
         query=request.args.get("q", "")[:MAX_TEXT_LENGTH],
         catalogue=chosen,
+        language=language,
+        languages=languages.names,
+        messages=languages.messages(language),
         catalogues=listed.catalogues,
         unavailable=listed.unavailable,
     )

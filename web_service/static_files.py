@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
+import mimetypes
 import re
 from pathlib import Path
 
-from flask import Response, send_from_directory
+from flask import Request, Response, send_from_directory
 
 _YEAR_S = 365 * 24 * 3600
+_TEXT = (".js", ".css", ".svg")
+
+
+def squeezed(response: Response, request: Request) -> Response:
+    """The response with its text compressed, for a browser that reads it so."""
+    response.vary.add("Accept-Encoding")
+    if request.accept_encodings["gzip"]:
+        response.set_data(gzip.compress(response.get_data(), 6, mtime=0))
+        response.content_encoding = "gzip"
+    return response
 
 
 class StaticFiles:
@@ -25,6 +37,11 @@ class StaticFiles:
         for path in paths:
             digest.update(path.relative_to(folder).as_posix().encode())
             digest.update(path.read_bytes())
+        self._squeezed = {
+            path.relative_to(folder).as_posix(): gzip.compress(path.read_bytes(), 9, mtime=0)
+            for path in paths
+            if path.suffix in _TEXT
+        }
         self.version = digest.hexdigest()[:12]
         names = [path.relative_to(folder).as_posix() for path in paths]
         # What every visit needs; modules in folders below js/ are loaded when somebody asks for what they do.
@@ -35,10 +52,19 @@ class StaticFiles:
         """The address of one file, relative to the page."""
         return f"static/{self.version}/{name}"
 
-    def send(self, version: str, name: str) -> Response:
+    def send(self, version: str, name: str, request: Request) -> Response:
         """The file; only under the present version may it be kept for ever."""
         current = version == self.version
-        response = send_from_directory(self._folder, name, max_age=_YEAR_S if current else 0)
+        if name in self._squeezed and request.accept_encodings["gzip"]:
+            # Compressed once, when the service starts, not for every reader.
+            response = Response(self._squeezed[name], mimetype=mimetypes.guess_type(name)[0])
+            response.content_encoding = "gzip"
+            response.set_etag(f"{self.version}-gzip")
+            response.cache_control.max_age = _YEAR_S if current else 0
+            response.make_conditional(request)
+        else:
+            response = send_from_directory(self._folder, name, max_age=_YEAR_S if current else 0)
+        response.vary.add("Accept-Encoding")
         if current:
             response.cache_control.public = True
             response.cache_control.immutable = True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import re
 import subprocess
 import sys
@@ -230,14 +231,49 @@ def test_files_are_kept_for_ever_under_their_version(client: FlaskClient) -> Non
 
 
 def test_the_whole_page_is_light(client: FlaskClient) -> None:
-    """Without pictures, everything that the first visit loads is under 200 kB."""
-    page = client.get("/")
-    total = len(page.data)
-    for path in set(re.findall(r'(?:src|href)="(static/[^"]+)"', page.text)):
-        answer = client.get(f"/{path}")
-        total += len(answer.data)
-        answer.close()
-    assert total < 200_000
+    """Without pictures, everything that the first visit loads is far under 200 kB, in any language."""
+    for language in ("en", "de"):
+        headers = {"Accept-Encoding": "gzip", "Accept-Language": language}
+        page = client.get("/", headers=headers)
+        assert page.content_encoding == "gzip"
+        total = len(page.data)
+        for path in set(re.findall(r'(?:src|href)="(static/[^"]+)"', gzip.decompress(page.data).decode())):
+            answer = client.get(f"/{path}", headers=headers)
+            total += len(answer.data)
+            answer.close()
+        assert 20_000 < total < 120_000
+
+
+def test_a_browser_that_reads_no_gzip_gets_the_same(client: FlaskClient) -> None:
+    plain, squeezed = client.get("/"), client.get("/", headers={"Accept-Encoding": "gzip"})
+    assert plain.content_encoding is None
+    assert plain.data == gzip.decompress(squeezed.data)
+    path = re.findall(r'src="(static/[^"]+main.js)"', plain.text)[0]
+    plain, squeezed = client.get(path), client.get(path, headers={"Accept-Encoding": "gzip"})
+    assert plain.data == gzip.decompress(squeezed.data)
+    assert plain.mimetype == squeezed.mimetype == "text/javascript"
+    assert dict(plain.cache_control) == dict(squeezed.cache_control)
+    assert squeezed.headers["Vary"] == "Accept-Encoding"
+    again = {"Accept-Encoding": "gzip", "If-None-Match": squeezed.headers["ETag"]}
+    assert client.get(path, headers=again).status_code == 304
+    plain.close()
+
+
+def test_the_page_speaks_the_language_that_is_asked_for(client: FlaskClient) -> None:
+    def language(*, header: str = "", cookie: str = "") -> str:
+        client.delete_cookie("language")
+        if cookie:
+            client.set_cookie("language", cookie)
+        answer = client.get("/", headers={"Accept-Language": header})
+        assert {"Accept-Language", "Cookie"} <= set(answer.vary)
+        return re.findall(r'<html lang="(\w+)">', answer.text)[0]
+
+    assert language() == "en"
+    assert language(header="de-CH,de;q=0.9,en;q=0.5") == "de"
+    assert language(header="fr,en;q=0.7,de;q=0.8") == "de"
+    assert language(header="ja") == "en"
+    assert language(header="de", cookie="en") == "en"
+    assert language(header="de", cookie="../../etc/passwd") == "de"
 
 
 def test_the_docs_list_every_path(client: FlaskClient) -> None:

@@ -14,7 +14,7 @@
     const isDark = () => (document.documentElement.dataset.theme ?? (dark.matches ? "dark" : "light")) === "dark";
     const button = document.getElementById("theme");
     const name = () => {
-      const words = isDark() ? "Switch to light" : "Switch to dark";
+      const words = isDark() ? button.dataset.light : button.dataset.dark;
       button.setAttribute("aria-label", words);
       button.title = words;
     };

@@ -1,6 +1,7 @@
 // The HTTP API under this page's own origin; every failure is an ApiError.
 
 import { encodeWhere } from "./url.js";
+import { serverWords, t } from "./words.js";
 
 const ROOT = new URL("api/", document.baseURI);
 const TIMEOUT_MS = 60_000;
@@ -32,13 +33,13 @@ async function call(path, { body = null, signal = null } = {}) {
   } catch (error) {
     if (signal?.aborted) throw error;
     if (response && error.name === "SyntaxError") {
-      throw new ApiError("The server answered with something that cannot be read.", { status: response.status });
+      throw new ApiError(t("error.unreadable"), { status: response.status });
     }
-    throw new ApiError("This page cannot reach its server.");
+    throw new ApiError(t("error.unreachable"));
   }
   if (!response.ok) {
-    const { message = "The request failed.", code = "error", field = null } = content.error ?? {};
-    throw new ApiError(message, { status: response.status, code, field });
+    const { message = null, code = "error", field = null } = content.error ?? {};
+    throw new ApiError(serverWords(code, message), { status: response.status, code, field });
   }
   return content;
 }

@@ -2,13 +2,13 @@
 
 import { connection } from "./connection.js";
 import { Emitter } from "./emitter.js";
-import { count } from "./format.js";
 import { RIGHT, WRONG } from "./round.js";
 import { Session } from "./session.js";
 import { recentSearches, rememberQuery } from "./storage.js";
 import { Task } from "./task.js";
 import { Trail } from "./trail.js";
 import { fromAddress, toAddress } from "./url.js";
+import { t } from "./words.js";
 
 class App extends Emitter {
   catalogues = [];
@@ -76,7 +76,7 @@ class App extends Emitter {
   refine() {
     if (!this.round || this.busy === "refine") return null;
     if (!this.round.ids(RIGHT).length) {
-      this.emit("say", "Mark at least one picture right first, then refine.");
+      this.emit("say", t("tray.oneRight"));
       return null;
     }
     return this.#task.run("refine", async (signal) => {
@@ -141,7 +141,7 @@ class App extends Emitter {
     const { draft } = this.round;
     const after = draft.size + labels.filter(([id, label]) => label !== null && !draft.has(id)).length;
     if (after > this.mostLabels) {
-      this.emit("problem", `That would be ${count(after)} marks, and ${count(this.mostLabels)} is the most. Mark fewer: a few dozen teach as much.`);
+      this.emit("problem", t("error.tooManyMarks", { n: after, most: this.mostLabels }));
       return;
     }
     this.#labelled(this.round.markEach(labels, options));
@@ -209,8 +209,8 @@ class App extends Emitter {
   #refuse(name) {
     const known = this.catalogues.map((catalogue) => catalogue.title || catalogue.name).join(", ");
     const reason = this.unavailable[name];
-    const what = reason ? `The catalogue “${name}” cannot be served: ${reason}` : `There is no catalogue “${name}” here.`;
-    this.emit("problem", `${what} Choose another above: ${known}.`);
+    const what = reason ? t("catalogue.broken", { name, reason }) : t("catalogue.unknown", { name });
+    this.emit("problem", `${what} ${t("catalogue.choose", { known })}`);
   }
 
   #show(why) {

@@ -4,6 +4,7 @@ import { api, widthFor } from "./api.js";
 import { app } from "./app.js";
 import { h, icon } from "./dom.js";
 import { count, pictures } from "./format.js";
+import { t } from "./words.js";
 
 const TOP = 255;
 const SAMPLE = 6;
@@ -12,7 +13,7 @@ const FIRST_RANGES = 6;
 
 /** `open`: whether its details are shown; `decide`: whether boxes decide what is accepted. */
 export function boxItem(box, i, { open, decide }) {
-  const name = `Box ${i + 1}`;
+  const name = t("box.name", { n: i + 1 });
   const on = box.on ?? true;
   const details = h(
     "details",
@@ -22,7 +23,7 @@ export function boxItem(box, i, { open, decide }) {
   const fill = () => details.open && details.children.length === 1 && details.append(...inside(box, name, decide));
   details.addEventListener("toggle", fill);
   fill();
-  const toggle = h("input", { type: "checkbox", class: "box-switch", role: "switch", checked: on, "data-key": box.id, "aria-label": `${name}, ${pictures(box.accepted)} of the answer`, title: on ? "Switch this box off" : "Switch this box on" });
+  const toggle = h("input", { type: "checkbox", class: "box-switch", role: "switch", checked: on, "data-key": box.id, "aria-label": t("box.switch", { name, pictures: pictures(box.accepted) }), title: on ? t("box.off") : t("box.on") });
   toggle.addEventListener("change", () => {
     const { off } = app.round;
     app.adjust({ off: (toggle.checked ? off.filter((id) => id !== box.id) : [...off, box.id]).sort() });
@@ -34,23 +35,23 @@ function inside(box, name, decide) {
   return [
     h("p", { class: "note" }, words(box, decide)),
     box.accepted ? sample(box, name) : null,
-    box.accepted ? h("button", { type: "button", class: "button small", onclick: () => app.filter({ ...app.session.where, "@box": [box.id] }) }, "Show only these") : null,
+    box.accepted ? h("button", { type: "button", class: "button small", onclick: () => app.filter({ ...app.session.where, "@box": [box.id] }) }, t("box.only")) : null,
     ranges(box),
     sqlRow(box.sql),
   ].filter(Boolean);
 }
 
 function words({ count: n, accepted, alone, on }, decide) {
-  const inside_ = `${pictures(n)} inside, ${accepted === n ? "all" : count(accepted)} in the answer.`;
-  if (on === false) return `${inside_} Switched off.`;
+  const inside_ = t(accepted === n ? "box.insideAll" : "box.inside", { pictures: pictures(n), accepted });
+  if (on === false) return `${inside_} ${t("box.isOff")}`;
   if (!accepted) return inside_;
-  const leave = alone ? `${pictures(alone)} would leave` : "nothing would leave";
-  return `${inside_} Without it ${leave}${decide ? "" : ": those no other box holds"}.`;
+  if (!alone) return `${inside_} ${t(decide ? "box.nothingLeaves" : "box.nothingAlone")}`;
+  return `${inside_} ${t(decide ? "box.leave" : "box.alone", { n: alone })}`;
 }
 
 /** The best pictures inside a box. */
 function sample({ id }, name) {
-  const list = h("ul", { class: "box-sample", "aria-label": `Pictures in ${name}` }, Array.from({ length: SAMPLE }, () => h("li", { class: "tile" })));
+  const list = h("ul", { class: "box-sample", "aria-label": t("box.pictures", { name }) }, Array.from({ length: SAMPLE }, () => h("li", { class: "tile" })));
   const { session, round } = app;
   api.results(session.catalogue, round.response.result_set, 0, SAMPLE, { "@box": [id] }).then(
     ({ hits }) => list.replaceChildren(...hits.map((hit) => h("li", {}, h("img", { class: "tile", alt: "", src: api.image(session.catalogue, hit.id, widthFor(THUMB)) })))),
@@ -65,7 +66,7 @@ function ranges(box) {
   const list = h("ul", { class: "ranges" }, rows);
   if (rows.length <= FIRST_RANGES + 2) return list;
   rows.slice(FIRST_RANGES).forEach((row) => (row.hidden = true));
-  const more = h("button", { type: "button", class: "button small quiet" }, `All ${count(rows.length)} ranges`);
+  const more = h("button", { type: "button", class: "button small quiet" }, t("box.allRanges", { n: rows.length }));
   more.addEventListener("click", () => {
     rows.forEach((row) => (row.hidden = false));
     more.remove();
@@ -87,17 +88,17 @@ function rangeRow(feature, low, high) {
 }
 
 function sqlRow(sql) {
-  const button = h("button", { type: "button", class: "button small quiet", "aria-label": "Copy this condition" }, icon("copy"), "Copy");
+  const button = h("button", { type: "button", class: "button small quiet", "aria-label": t("box.copyThis") }, icon("copy"), t("box.copy"));
   button.addEventListener("click", async () => {
-    app.emit("say", (await copied(sql)) ? "Condition copied." : "The browser did not allow copying: select the text instead.");
+    app.emit("say", (await copied(sql)) ? t("box.copied") : t("box.notCopied"));
   });
-  return h("div", { class: "sql" }, h("code", { tabindex: 0, "aria-label": "Condition" }, sql), button);
+  return h("div", { class: "sql" }, h("code", { tabindex: 0, "aria-label": t("box.condition") }, sql), button);
 }
 
 /** "box 1 or box 3" for ids of boxes of an answer. */
 export function boxNames(ids, response) {
   const place = (id) => response?.boxes.findIndex((box) => box.id === id) ?? -1;
-  return ids.map((id) => (place(id) < 0 ? "one box" : `box ${place(id) + 1}`)).join(" or ");
+  return ids.map((id) => (place(id) < 0 ? t("box.one") : t("box.nth", { n: place(id) + 1 }))).join(t("or"));
 }
 
 /** Copies a text; false where the browser does not allow it. */

@@ -2,9 +2,10 @@
 
 import { api, widthFor } from "./api.js";
 import { h, icon } from "./dom.js";
-import { count, score } from "./format.js";
+import { score } from "./format.js";
 import { items } from "./items.js";
 import { RIGHT, WRONG } from "./round.js";
+import { t } from "./words.js";
 
 const STATES = { [RIGHT]: "right", [WRONG]: "wrong" };
 // A picture that differs more than this from the shape of its cell is shown whole: filling would hide too much of it.
@@ -17,14 +18,14 @@ export function makeCell(index, column) {
   const cell = h(
     "div",
     { class: "cell", role: "gridcell", tabindex: -1, "data-index": index, "aria-colindex": column + 1 },
-    h("span", { class: "picture" }, image, h("span", { class: "missing" }, icon("missing"), "Picture not available")),
+    h("span", { class: "picture" }, image, h("span", { class: "missing" }, icon("missing"), t("picture.missing"))),
     h("span", { class: "mark", "aria-hidden": "true" }, icon("tick"), icon("cross")),
     h(
       "span",
       { class: "quick", "aria-hidden": "true" },
-      quick("right", "tick", "Right (P)"),
-      quick("wrong", "cross", "Wrong (N)"),
-      quick("look", "look", "Look closer (Space)"),
+      quick("right", "tick", t("mark.rightKey")),
+      quick("wrong", "cross", t("mark.wrongKey")),
+      quick("look", "look", t("mark.lookKey")),
     ),
     h("span", { class: "words", "aria-hidden": "true" }, h("span", { class: "caption" }), h("span", { class: "score" })),
   );
@@ -51,8 +52,8 @@ export function fillCell(cell, hit, { catalogue, size }) {
 export function describeCell(cell, hit, label, selected) {
   const state = stateOf(label);
   const caption = hit ? (items.get(hit.id)?.caption ?? "") : "";
-  const marked = { right: "marked right", wrong: "marked wrong", none: "not marked" }[state];
-  const name = [`Picture ${count(Number(cell.dataset.index) + 1)}`, caption || null, hit ? marked : "loading"];
+  const marked = { right: t("picture.right"), wrong: t("picture.wrong"), none: t("picture.none") }[state];
+  const name = [t("picture.nth", { n: Number(cell.dataset.index) + 1 }), caption || null, hit ? marked : t("picture.loading")];
   cell.dataset.state = state;
   cell.setAttribute("aria-label", name.filter(Boolean).join(", "));
   cell.setAttribute("aria-selected", selected);

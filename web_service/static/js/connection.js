@@ -2,10 +2,11 @@
 
 import { api } from "./api.js";
 import { Emitter } from "./emitter.js";
+import { t } from "./words.js";
 
 const DELAYS_MS = [1000, 2000, 4000, 8000, 10_000];
 const HEARTBEAT_MS = 10_000;
-const aborted = () => new DOMException("The action was replaced by another.", "AbortError");
+const aborted = () => new DOMException(undefined, "AbortError");
 
 class Connection extends Emitter {
   check = () => api.catalogues(); // an answer means that the service is back

@@ -1,18 +1,22 @@
-// Numbers as words of the page.
+// Numbers and times as words of the page.
 
-const whole = new Intl.NumberFormat("en");
+import { language, number, t } from "./words.js";
 
-export const count = (n) => whole.format(n);
-export const images = (n) => `${count(n)} ${n === 1 ? "image" : "images"}`;
-export const pictures = (n) => `${count(n)} ${n === 1 ? "picture" : "pictures"}`;
-export const score = (value) => value.toFixed(3);
-export const milliseconds = (ms) => (ms < 1000 ? `${Math.max(1, Math.round(ms))} ms` : `${(ms / 1000).toFixed(1)} s`);
+const thousandths = new Intl.NumberFormat(language, { minimumFractionDigits: 3, maximumFractionDigits: 3 });
+const tenths = new Intl.NumberFormat(language, { minimumFractionDigits: 1, maximumFractionDigits: 1 });
+const passed = new Intl.RelativeTimeFormat(language, { numeric: "auto" });
+const STEPS = [["day", 86400e3], ["hour", 3600e3], ["minute", 60e3]];
+
+export const count = number;
+export const images = (n) => t("images", { n });
+export const pictures = (n) => t("pictures", { n });
+export const score = (value) => thousandths.format(value);
+export const milliseconds = (ms) =>
+  ms < 1000 ? t("time.ms", { n: Math.max(1, Math.round(ms)) }) : t("time.s", { seconds: tenths.format(ms / 1000) });
 
 /** "2 hours ago" for a time in ms since the epoch. */
 export function ago(time) {
-  const steps = [["minute", 60e3], ["hour", 3600e3], ["day", 86400e3]];
-  const passed = Date.now() - time;
-  const [unit, length] = [...steps].reverse().find(([, step]) => passed >= step) ?? [null, 1];
-  if (!unit) return "just now";
-  return new Intl.RelativeTimeFormat("en", { numeric: "auto" }).format(-Math.floor(passed / length), unit);
+  const since = Date.now() - time;
+  const [unit, length] = STEPS.find(([, step]) => since >= step) ?? [null, 1];
+  return unit ? passed.format(-Math.floor(since / length), unit) : t("time.now");
 }

@@ -4,8 +4,10 @@ import { app } from "./app.js";
 import { boxNames } from "./boxes.js";
 import { $, $$ } from "./dom.js";
 import { count, images, milliseconds } from "./format.js";
+import { roundName } from "./rounds.js";
+import { t } from "./words.js";
 
-const GRIDS = { answer: "Answer", in: "Images that came in", out: "Images that went out", next: "Images to label next", check: "Random sample to judge" };
+const GRIDS = { answer: t("grid.answer"), in: t("grid.in"), out: t("grid.out"), next: t("grid.next"), check: t("grid.check") };
 
 export function startHead() {
   for (const tab of $$("#tabs [role=tab]")) tab.addEventListener("click", () => app.show(tab.dataset.tab));
@@ -22,8 +24,7 @@ export function startHead() {
 
 /** The sentence that says what an answer is. */
 export function totalWords(response) {
-  if (response.model === "text") return [count(response.total), response.total === 1 ? "image, closest first" : "images, closest first"];
-  return [count(response.total), response.total === 1 ? "image the model accepts" : "images the model accepts"];
+  return [count(response.total), t(response.model === "text" ? "total.text" : "total.model", { n: response.total })];
 }
 
 function drawHead() {
@@ -31,14 +32,14 @@ function drawHead() {
   if (!session) return;
   const { round, tab } = session;
   const { response, changes } = round;
-  const [number, words] = response ? totalWords(response) : ["", round.number === 0 ? "Searching …" : "One moment …"];
+  const [number, words] = response ? totalWords(response) : ["", round.number === 0 ? t("total.searching") : t("total.moment")];
   $("#total-count").textContent = number;
   $("#total-words").textContent = words;
   const known = changes !== null;
   const parent = known ? session.rounds[round.parent] : null;
   $("#came").textContent = known ? `+${count(changes.came_in.total)}` : "";
   $("#went").textContent = known ? `−${count(changes.went_out.total)}` : "";
-  $("#since").textContent = known ? `since ${parent.name === "Text" ? "the first answer" : parent.name.toLowerCase()}` : "";
+  $("#since").textContent = known ? (parent.number ? t("total.since", { n: parent.number }) : t("total.sinceFirst")) : "";
   $("#delta").hidden = !known;
   $("#took").textContent = response ? milliseconds(tookMs(response)) : "";
   drawShown(session);
@@ -63,8 +64,8 @@ function drawShown({ filtered, where, round, tab }) {
   const part = round.part?.hits;
   $("#shown").hidden = !filtered || tab !== "answer" || !round.response || !part;
   if ($("#shown").hidden) return;
-  const why = Object.entries(where).map(([column, values]) => column === "@box" ? `in ${boxNames(values, round.response)}` : `${column.replaceAll("_", " ")} = ${values.map((value) => value || "none").join(" or ")}`);
-  $("#shown-words").textContent = `${count(part.total)} of ${count(round.response.total)} shown: ${why.join(", ")}`;
+  const why = Object.entries(where).map(([column, values]) => column === "@box" ? t("shown.in", { boxes: boxNames(values, round.response) }) : `${column.replaceAll("_", " ")} = ${values.map((value) => value || t("none")).join(t("or"))}`);
+  $("#shown-words").textContent = t("shown.part", { n: part.total, of: round.response.total, why: why.join(", ") });
 }
 
 /** What the service needed for an answer, in ms: its total, or else the sum of its steps. */
@@ -75,8 +76,8 @@ export function tookMs({ timings_ms: steps }) {
 /** The answer in one sentence, for the live region. */
 export function spoken(session) {
   const { response, changes } = session.round;
-  const since = changes ? ` ${images(changes.came_in.total)} came in, ${count(changes.went_out.total)} went out.` : "";
-  return `${session.round.name}: ${totalWords(response).join(" ")}.${since}`;
+  const since = changes ? ` ${t("total.changes", { images: images(changes.came_in.total), out: changes.went_out.total })}` : "";
+  return `${roundName(session, session.round)}: ${totalWords(response).join(" ")}.${since}`;
 }
 
 function moveBetweenTabs(event) {

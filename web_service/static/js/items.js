@@ -3,6 +3,7 @@
 import { api } from "./api.js";
 import { connection } from "./connection.js";
 import { Emitter } from "./emitter.js";
+import { t } from "./words.js";
 
 const BATCH = 200;
 const KEPT = 20_000;
@@ -26,7 +27,7 @@ class Items extends Emitter {
 
   /** What to call an image when speaking of it. */
   nameOf(id) {
-    return this.get(id)?.caption || this.get(id)?.source || `image ${id}`;
+    return this.get(id)?.caption || this.get(id)?.source || t("picture.id", { id: String(id) });
   }
 
   /** Asks for `ids` soon; "loaded" is emitted when they are there. */

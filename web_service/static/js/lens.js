@@ -7,6 +7,7 @@ import { count, score } from "./format.js";
 import { items } from "./items.js";
 import { RIGHT, WRONG } from "./round.js";
 import { stateOf } from "./cell.js";
+import { t } from "./words.js";
 
 const WIDTH = 1280;
 const LARGEST_SCALE = 4;
@@ -76,7 +77,7 @@ export class Lens {
     this.dialog.dataset.image = "coming";
     this.image.src = api.image(app.session.catalogue, hit.id, WIDTH);
     items.want([hit.id]);
-    $("#lens-place").textContent = `${count(this.#at + 1)} of ${count(this.#total)}`;
+    $("#lens-place").textContent = t("lens.place", { n: this.#at + 1, of: this.#total });
     $("#lens-before").disabled = this.#at === 0;
     $("#lens-after").disabled = this.#at === this.#total - 1;
     this.#drawWords();
@@ -100,13 +101,13 @@ export class Lens {
     const hit = this.#hit;
     const item = items.get(hit.id);
     this.image.alt = items.nameOf(hit.id);
-    $("#lens-caption").textContent = item?.caption || "No caption";
+    $("#lens-caption").textContent = item?.caption || t("lens.noCaption");
     $("#lens-caption").classList.toggle("none", !item?.caption);
     const facts = [
-      ["Score", hit.score === undefined ? null : score(hit.score)],
-      ["Votes", hit.votes ?? null],
-      ["File", item?.source],
-      ["Size", item ? `${count(item.width)} × ${count(item.height)}` : null],
+      [t("lens.score"), hit.score === undefined ? null : score(hit.score)],
+      [t("lens.votes"), hit.votes ?? null],
+      [t("lens.file"), item?.source],
+      [t("lens.size"), item ? `${count(item.width)} × ${count(item.height)}` : null],
       ...Object.entries(item?.metadata ?? {}).map(([name, value]) => [name.replaceAll("_", " "), value]),
     ];
     const shown = facts.filter(([, value]) => value !== null && value !== undefined && value !== "");

@@ -4,7 +4,7 @@ import { api, ApiError } from "./api.js";
 import { app } from "./app.js";
 import { connection } from "./connection.js";
 import { $, debounce } from "./dom.js";
-import { count } from "./format.js";
+import { pictures } from "./format.js";
 import { Grid } from "./grid.js";
 import { spoken, startHead } from "./head.js";
 import { AWAITED, hitsOf } from "./hits.js";
@@ -23,6 +23,7 @@ import { startView } from "./view.js";
 import { startWelcome } from "./welcome.js";
 import { startWhy } from "./why.js";
 import { stateOf } from "./cell.js";
+import { t } from "./words.js";
 
 const EMPTY_WAIT_MS = 2000;
 
@@ -57,10 +58,10 @@ app.on("answer", drawAnswer);
 app.on("labels", (ids) => {
   grid.refresh();
   if (!ids.length) return;
-  const states = { right: "Marked right", wrong: "Marked wrong", none: "Mark removed" };
+  const states = { right: t("say.right"), wrong: t("say.wrong"), none: t("say.none") };
   const what = states[stateOf(app.round.draft.get(ids[0]))];
   const [right, wrong] = [app.round.ids(1).length, app.round.ids(-1).length];
-  app.emit("say", `${what}${ids.length > 1 ? `: ${ids.length} pictures` : ""}. ${right} right, ${wrong} wrong.`);
+  app.emit("say", `${what}${ids.length > 1 ? `: ${pictures(ids.length)}` : ""}. ${t("say.counts", { right, wrong })}`);
 });
 // What not everybody needs is loaded when somebody does.
 let checking = null;
@@ -100,17 +101,14 @@ function drawAnswer() {
 function drawNothing({ round, tab, filtered }) {
   const [head, advice] =
     tab === "answer" && filtered && round.response.total > 0
-      ? ["No image of the answer is left.", `None of its ${count(round.response.total)} images fits the filter. Show all, or choose other values.`]
+      ? [t("nothing.filter"), t("nothing.filterMore", { n: round.response.total })]
       : tab === "in"
-      ? ["Nothing came in.", "Every image of this answer was in the one before it too."]
+      ? [t("nothing.in"), t("nothing.inMore")]
       : tab === "out"
-        ? ["Nothing went out.", "Every image of the answer before it is in this one too."]
+        ? [t("nothing.out"), t("nothing.outMore")]
         : round.number === 0
-          ? ["This catalogue has no images.", "Choose another catalogue above."]
-          : [
-              "The model accepts no image.",
-              "Its labels leave nothing over. Go back to the round before, mark a few more pictures right or take back one marked wrong, and refine again; or choose another model under Why.",
-            ];
+          ? [t("nothing.empty"), t("nothing.emptyMore")]
+          : [t("nothing.accepted"), t("nothing.acceptedMore")];
   $("#nothing-head").textContent = head;
   $("#nothing-words").textContent = advice;
   $("#nothing-back").hidden = tab !== "answer" || round.parent === null || round.response.total > 0;
@@ -121,9 +119,7 @@ window.addEventListener("popstate", () => app.restore());
 
 function nothingToSearch(unavailable) {
   const [broken] = Object.entries(unavailable);
-  return broken
-    ? `The catalogue “${broken[0]}” cannot be served: ${broken[1]}`
-    : "There is no catalogue to search yet. The page goes on by itself as soon as one is ready.";
+  return broken ? t("catalogue.broken", { name: broken[0], reason: broken[1] }) : t("catalogue.none");
 }
 
 // A service that has just been started answers before it has opened the catalogue that is being searched.
@@ -132,7 +128,7 @@ connection.check = async () => {
   const { name } = app.catalogue ?? {};
   if (!name || name in unavailable || catalogues.some((catalogue) => catalogue.name === name)) return;
   if (await api.ready()) return; // it has looked at them all: this one is gone, and asking for it says so
-  throw new ApiError("The search service is opening its catalogues.", { code: "service_unavailable" });
+  throw new ApiError(t("error.opening"), { code: "service_unavailable" });
 };
 
 async function begin() {

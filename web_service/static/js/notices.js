@@ -3,11 +3,12 @@
 import { app } from "./app.js";
 import { connection } from "./connection.js";
 import { $, h } from "./dom.js";
-import { ago, count, pictures } from "./format.js";
+import { ago, pictures } from "./format.js";
+import { t } from "./words.js";
 
 export function startNotices(look) {
   connection.on("change", drawConnection);
-  connection.on("probe", () => ($("#connection-when").textContent = "Trying …"));
+  connection.on("probe", () => ($("#connection-when").textContent = t("away.trying")));
   setInterval(drawCountdown, 500);
   $("#connection-now").addEventListener("click", () => connection.tryNow());
   $("#problem-close").addEventListener("click", () => drawProblem(null));
@@ -24,17 +25,17 @@ function drawConnection() {
   const { down } = connection;
   $("#connection").hidden = !down;
   if (down) {
-    $("#connection-words").textContent = `${down.message} Your labels are kept.`;
+    $("#connection-words").textContent = `${down.message} ${t("away.kept")}`;
     drawCountdown();
   } else {
-    app.emit("say", "The service answers again.");
+    app.emit("say", t("away.back"));
   }
 }
 
 function drawCountdown() {
   if (!connection.down) return;
   const seconds = Math.ceil((connection.down.retryAt - Date.now()) / 1000);
-  $("#connection-when").textContent = seconds > 0 ? `Trying again in ${seconds} s` : "Trying …";
+  $("#connection-when").textContent = seconds > 0 ? t("away.again", { n: seconds }) : t("away.trying");
 }
 
 function drawProblem(message) {
@@ -54,17 +55,17 @@ function drawResume(before) {
     h(
       "div",
       { class: "notice" },
-      h("span", {}, `You marked ${pictures(before.right + before.wrong)} for this search ${ago(before.time)}.`),
-      h("a", { class: "button small", href: before.address, onclick: (event) => (event.preventDefault(), app.follow(before.address)) }, "Go on from there"),
-      h("button", { type: "button", class: "button small quiet", onclick: drop }, "Start anew"),
+      h("span", {}, t("resume.marked", { pictures: pictures(before.right + before.wrong), when: ago(before.time) })),
+      h("a", { class: "button small", href: before.address, onclick: (event) => (event.preventDefault(), app.follow(before.address)) }, t("resume.on")),
+      h("button", { type: "button", class: "button small quiet", onclick: drop }, t("resume.anew")),
     ),
   );
 }
 
 function drawShared() {
   const bar = $("#resume");
-  const words = "Opened from a link, with its rounds and labels. What you change stays with you; share your own link to pass it on.";
-  const close = h("button", { type: "button", class: "button small quiet", onclick: () => bar.replaceChildren() }, "OK");
+  const words = t("shared.words");
+  const close = h("button", { type: "button", class: "button small quiet", onclick: () => bar.replaceChildren() }, t("ok"));
   bar.replaceChildren(h("div", { class: "notice" }, h("span", {}, words), close));
 }
 
@@ -76,8 +77,8 @@ function drawMisplaced(look) {
   const left = misplaced.filter(({ label }) => label === "positive" || label === "right").length;
   const stayed = misplaced.length - left;
   const parts = [
-    left && `${count(left)} marked right ${left === 1 ? "is" : "are"} not in the answer`,
-    stayed && `${count(stayed)} marked wrong ${stayed === 1 ? "is" : "are"} still in ${left ? "it" : "the answer"}`,
+    left && t("misplaced.right", { n: left }),
+    stayed && t(left ? "misplaced.wrongToo" : "misplaced.wrong", { n: stayed }),
   ];
   const show = () => look(misplaced.map(({ id }) => id));
   bar.replaceChildren(
@@ -85,7 +86,7 @@ function drawMisplaced(look) {
       "div",
       { class: "notice" },
       h("span", {}, `${parts.filter(Boolean).join(", ")}.`),
-      h("button", { type: "button", class: "button small", onclick: show }, misplaced.length === 1 ? "Look at it" : "Look at them"),
+      h("button", { type: "button", class: "button small", onclick: show }, t("misplaced.look", { n: misplaced.length })),
     ),
   );
 }

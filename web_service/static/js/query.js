@@ -6,6 +6,7 @@ import { $, debounce, h } from "./dom.js";
 import { queryChips, takeChips } from "./scope.js";
 import { listenToDrops, prepared } from "./upload.js";
 import { recentQueries, rememberUpload, uploadOf } from "./storage.js";
+import { t } from "./words.js";
 
 const CHIP = 28;
 const TYPING_MS = 250;
@@ -51,10 +52,10 @@ function submit() {
   const text = takeChips($("#query").value, chips);
   const query = { text, ...image, ...chips };
   if (!text && image.imageId === null && !image.upload && !chips.terms.length) {
-    app.emit("problem", "Type what you are looking for, or choose an image to search with.");
+    app.emit("problem", t("search.empty"));
     return focusSearch();
   }
-  if (!app.catalogue) return app.emit("problem", "There is no catalogue to search yet. Build one with “make demo”.");
+  if (!app.catalogue) return app.emit("problem", t("search.noCatalogue"));
   $("#query").value = text;
   $("#query").blur();
   return app.search(query);
@@ -102,7 +103,7 @@ function drawQuery() {
   if (!typing) $("#query").value = session?.query.text ?? "";
   useImage({ imageId: session?.query.imageId ?? null, upload: session?.query.upload ?? null });
   if (session?.uploadMissing) {
-    app.emit("problem", "This search began with an image that is only on the device it was made on. Choose that image again to search with it.");
+    app.emit("problem", t("search.imageElsewhere"));
   }
 }
 
@@ -116,7 +117,7 @@ function drawChip() {
   const { imageId, upload } = image;
   const chosen = imageId !== null || Boolean(upload);
   $("#image-chip").hidden = !chosen;
-  $("#query").placeholder = chosen ? "and in words, if you like" : "What are you looking for?";
+  $("#query").placeholder = chosen ? t("search.andWords") : t("search.what");
   if (!chosen) return;
   const base64 = upload ? uploadOf(upload) : null;
   const source = upload ? base64 && `data:image/jpeg;base64,${base64}` : api.image(app.catalogue.name, imageId, widthFor(CHIP));
@@ -126,7 +127,7 @@ function drawChip() {
 function drawCatalogues() {
   const select = $("#catalogue");
   const option = ({ name, title }) => h("option", { value: name }, title || name);
-  const broken = ([name]) => h("option", { value: name, disabled: true }, `${name} (cannot be served)`);
+  const broken = ([name]) => h("option", { value: name, disabled: true }, t("catalogue.brokenOption", { name }));
   select.replaceChildren(...app.catalogues.map(option), ...Object.entries(app.unavailable).map(broken));
   select.value = app.catalogue?.name ?? "";
   select.disabled = !app.catalogues.length;

@@ -25,10 +25,6 @@ export class Round {
     Object.assign(this, { checkHits: null, sampling: null, verdict: null, suggested: null, suggesting: null, cuts: null });
   }
 
-  get name() {
-    return this.number === 0 ? "Text" : `Round ${this.number}`;
-  }
-
   ids(label) {
     return [...this.draft].filter(([, value]) => value === label).map(([id]) => id);
   }

@@ -3,6 +3,7 @@
 import { app } from "./app.js";
 import { $, h } from "./dom.js";
 import { count } from "./format.js";
+import { t } from "./words.js";
 
 export function startRounds() {
   for (const topic of ["session", "answer", "rounds"]) app.on(topic, drawRounds);
@@ -10,10 +11,10 @@ export function startRounds() {
 
 /** The first round is named after what was asked with. */
 export function roundName(session, round) {
-  if (round.number > 0) return `Round ${round.number}`;
+  if (round.number > 0) return t("round.nth", { n: round.number });
   const { text, imageId, upload } = session.query;
-  if (!upload && imageId === null) return "Text";
-  return text ? "Text and image" : "Image";
+  if (!upload && imageId === null) return t("round.text");
+  return text ? t("round.textAndImage") : t("round.image");
 }
 
 function drawRounds() {
@@ -32,7 +33,7 @@ function roundItem(session, round) {
   const { response, changes } = round;
   // A round made from an older one says which: the list alone would not tell.
   const branched = round.parent !== null && round.parent !== round.number - 1;
-  const from = branched ? `from ${roundName(session, session.rounds[round.parent])}` : null;
+  const from = branched ? t("round.from", { name: roundName(session, session.rounds[round.parent]) }) : null;
   const delta = changes
     ? h("span", { class: "round-delta" }, h("span", { class: "came" }, `+${count(changes.came_in.total)}`), " ", h("span", { class: "went" }, `−${count(changes.went_out.total)}`))
     : null;
@@ -46,7 +47,7 @@ function roundItem(session, round) {
         class: "round",
         "aria-current": current ? "step" : null,
         "data-round": round.number,
-        title: round.number < 10 ? `Go to this round (${round.number})` : "Go to this round",
+        title: round.number < 10 ? t("round.goKey", { n: round.number }) : t("round.go"),
         onclick: () => app.go(round.number),
       },
       h("span", { class: "dot", "aria-hidden": "true" }),

@@ -4,11 +4,12 @@ import { app } from "./app.js";
 import { boxNames } from "./boxes.js";
 import { $, h, icon } from "./dom.js";
 import { decodeTerm } from "./url.js";
+import { number, t } from "./words.js";
 
 const WEIGHTS = [1, 2, 3, 0.5]; // each click gives the next
 const MOST = 20; // of each kind, as the service takes
 const TYPED = /(^|\s)([-+])(?:"([^"]+)"|(\S+))/g;
-const ASKED = { and: "What it should show as well", not: "What it should not show" };
+const ASKED = { and: t("scope.askAnd"), not: t("scope.askNot") };
 let adding = "and";
 
 export function startScope() {
@@ -57,7 +58,7 @@ function change(chips) {
   const { session } = app;
   const query = { ...session.query, ...chips };
   if (!query.text && query.imageId === null && !query.upload && !query.terms.length) {
-    return app.emit("problem", "Something to look for must be left: words, an image or an “and”.");
+    return app.emit("problem", t("scope.nothingLeft"));
   }
   return app.search(query, { labels: session.round.draft });
 }
@@ -65,9 +66,9 @@ function change(chips) {
 function openInput(kind) {
   adding = kind;
   $("#add").hidden = false;
-  $("#add-sign").textContent = kind === "and" ? "and" : "without";
+  $("#add-sign").textContent = kind === "and" ? t("scope.and") : t("scope.without");
   $("#add-text").setAttribute("aria-label", ASKED[kind]);
-  $("#add-text").placeholder = kind === "and" ? "at sunset" : "people";
+  $("#add-text").placeholder = kind === "and" ? t("scope.exampleAnd") : t("scope.exampleNot");
   $("#add-text").focus();
 }
 
@@ -86,8 +87,8 @@ function drawScope() {
   const list = $("#chips");
   const focused = list.contains(document.activeElement);
   list.replaceChildren(
-    ...terms.map((term, i) => chip("and", term.text, { drop: () => change({ terms: terms.filter((_, k) => k !== i), without }), more: weightButton(terms, i) })),
-    ...without.map((text, i) => chip("without", text, { drop: () => change({ terms, without: without.filter((_, k) => k !== i) }) })),
+    ...terms.map((term, i) => chip(t("scope.and"), term.text, { drop: () => change({ terms: terms.filter((_, k) => k !== i), without }), more: weightButton(terms, i) })),
+    ...without.map((text, i) => chip(t("scope.without"), text, { drop: () => change({ terms, without: without.filter((_, k) => k !== i) }) })),
     ...Object.entries(session.where).map(([column, values]) =>
       chip(...conditionWords(column, values), { drop: () => app.filter(lessColumn(session.where, column)), kind: "filter" }),
     ),
@@ -98,7 +99,7 @@ function drawScope() {
 const lessColumn = (where, column) => Object.fromEntries(Object.entries(where).filter(([name]) => name !== column));
 
 const conditionWords = (column, values) =>
-  column === "@box" ? ["in", boxNames(values, app.round.response)] : [`${column.replaceAll("_", " ")}:`, values.map((value) => value || "none").join(" or ")];
+  column === "@box" ? [t("scope.in"), boxNames(values, app.round.response)] : [`${column.replaceAll("_", " ")}:`, values.map((value) => value || t("none")).join(t("or"))];
 
 function weightButton(terms, i) {
   const { text, weight } = terms[i];
@@ -106,18 +107,18 @@ function weightButton(terms, i) {
   const press = () => change({ terms: terms.map((term, k) => (k === i ? { ...term, weight: next } : term)), without: app.session.query.without });
   return h(
     "button",
-    { type: "button", class: "chip-weight", title: "How much it counts", "aria-label": `“${text}” counts ${weight} times: change to ${next}`, onclick: press },
-    `×${weight}`,
+    { type: "button", class: "chip-weight", title: t("scope.weight"), "aria-label": t("scope.weighs", { text, weight, next }), onclick: press },
+    `×${number(weight)}`,
   );
 }
 
 function chip(sign, text, { drop, more = null, kind = "" }) {
-  const label = `Remove “${sign} ${text}”`;
+  const label = t("scope.remove", { what: `${sign} ${text}` });
   return h(
     "li",
     { class: `chip ${kind}` },
     h("span", { class: "chip-words" }, h("span", { class: "chip-sign" }, sign), " ", text),
     more,
-    h("button", { type: "button", class: "chip-drop", "aria-label": label, title: "Remove", onclick: drop }, icon("close")),
+    h("button", { type: "button", class: "chip-drop", "aria-label": label, title: t("remove"), onclick: drop }, icon("close")),
   );
 }

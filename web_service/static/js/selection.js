@@ -2,10 +2,10 @@
 
 import { app } from "./app.js";
 import { $, h, icon } from "./dom.js";
-import { count } from "./format.js";
 import { range } from "./grid.js";
 import { allIdsOf } from "./hits.js";
 import { RIGHT, WRONG } from "./round.js";
+import { t } from "./words.js";
 
 /** All indices below a number, as if they were in a Set. */
 class Everything {
@@ -26,17 +26,17 @@ export class Selection {
     this.bar = $("#selection");
     const button = (name, key, label) => {
       const mark = () => this.mark(label);
-      return h("button", { type: "button", class: "button small", onclick: mark }, icon(name), `${key}`);
+      return h("button", { type: "button", class: "button small", onclick: mark }, icon(name), key);
     };
     this.words = h("span", { class: "selection-count" });
     this.all = h("button", { type: "button", class: "button small quiet", onclick: () => this.everything() });
     this.bar.append(
       this.words,
       this.all,
-      button("tick", "Right", RIGHT),
-      button("cross", "Wrong", WRONG),
-      button("clear", "Clear", null),
-      h("button", { type: "button", class: "button small quiet", onclick: () => this.clear() }, "Deselect"),
+      button("tick", t("mark.right"), RIGHT),
+      button("cross", t("mark.wrong"), WRONG),
+      button("clear", t("mark.clear"), null),
+      h("button", { type: "button", class: "button small quiet", onclick: () => this.clear() }, t("selection.none")),
     );
   }
 
@@ -96,9 +96,9 @@ export class Selection {
     const { size } = this.grid.selection;
     const total = this.grid.hits?.total ?? 0;
     this.bar.hidden = size === 0;
-    this.words.textContent = size === total && size > 1 ? `All ${count(size)} selected` : `${count(size)} selected`;
+    this.words.textContent = t(size === total && size > 1 ? "selection.allSelected" : "selection.selected", { n: size });
     this.all.hidden = size >= total;
-    this.all.textContent = `Select all ${count(total)}`;
+    this.all.textContent = t("selection.all", { n: total });
     if (size) app.emit("say", this.words.textContent);
   }
 

@@ -4,6 +4,7 @@ import { api } from "./api.js";
 import { connection } from "./connection.js";
 import { Round, RIGHT, WRONG, patched } from "./round.js";
 import { uploadOf } from "./storage.js";
+import { t } from "./words.js";
 
 const FIRST_PAGE = 120;
 
@@ -55,9 +56,9 @@ export class Session {
 
   get words() {
     const { text, imageId, upload, terms, without } = this.query;
-    const picture = upload ? "your image" : imageId !== null ? `picture ${imageId}` : "";
-    const parts = [text && `“${text}”`, picture, ...terms.map((term) => `“${term.text}”`)].filter(Boolean);
-    return parts.join(" and ") + (without.length ? ` without ${without.join(", ")}` : "");
+    const picture = upload ? t("search.yourImage") : imageId !== null ? t("search.picture", { id: String(imageId) }) : "";
+    const parts = [text && t("quoted", { text }), picture, ...terms.map((term) => t("quoted", { text: term.text }))].filter(Boolean);
+    return [parts.join(t("search.and")), without.length ? t("search.without", { what: without.join(", ") }) : ""].filter(Boolean).join(" ");
   }
 
   /** False for a query that says nothing to look for. */

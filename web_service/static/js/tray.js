@@ -6,6 +6,7 @@ import { $, h, icon } from "./dom.js";
 import { count } from "./format.js";
 import { items } from "./items.js";
 import { RIGHT, WRONG } from "./round.js";
+import { t } from "./words.js";
 
 const THUMB = 40;
 const SHOWN = 150;
@@ -40,7 +41,7 @@ function drawTray() {
   // aria-disabled keeps it in the tab order: who presses it is told what is missing.
   refine.setAttribute("aria-disabled", !right.length || busy === "refine");
   refine.classList.toggle("primary", stale && right.length > 0);
-  $("#refine-words").textContent = busy === "refine" ? "Refining …" : "Refine";
+  $("#refine-words").textContent = busy === "refine" ? t("tray.refining") : t("tray.refine");
   const hint = hintFor({ right, wrong, stale, round, busy });
   $("#hint").textContent = hint;
   $("#hint").hidden = !hint;
@@ -48,10 +49,10 @@ function drawTray() {
 
 function hintFor({ right, wrong, stale, round, busy }) {
   if (busy === "refine") return "";
-  if (!right.length && !wrong.length) return "Click a picture that is right. Click again if it is wrong.";
-  if (!right.length) return "Mark at least one picture right, then refine.";
-  if (stale) return "Refine to see every image like these.";
-  return round.number > 0 ? "Mark what is wrong or new, then refine again." : "";
+  if (!right.length && !wrong.length) return t("tray.click");
+  if (!right.length) return t("tray.oneRight");
+  if (stale) return t("tray.every");
+  return round.number > 0 ? t("tray.again") : "";
 }
 
 function drawSide(list, ids, state) {
@@ -75,9 +76,10 @@ function thumb(id, state) {
 }
 
 function nameThumb(element) {
-  const label = `${items.nameOf(Number(element.dataset.id))}, marked ${element.dataset.state}: remove the mark`;
+  const name = items.nameOf(Number(element.dataset.id));
+  const label = element.dataset.state === "right" ? t("tray.right", { name }) : t("tray.wrong", { name });
   element.firstChild.setAttribute("aria-label", label);
-  element.firstChild.title = "Remove the mark";
+  element.firstChild.title = t("tray.remove");
 }
 
 function nameThumbs() {

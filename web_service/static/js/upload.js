@@ -1,5 +1,7 @@
 // A file as a query image: made small in the browser, or sent as it is where the browser cannot read it.
 
+import { t } from "./words.js";
+
 const LONGEST_SIDE = 640; // more than any model looks at
 const QUALITY = 0.92;
 const MAX_BYTES = 20 * 1024 * 1024;
@@ -8,7 +10,7 @@ const MAX_BYTES = 20 * 1024 * 1024;
 export async function prepared(file) {
   const blob = (await smaller(file)) ?? file;
   if (blob.size > MAX_BYTES) {
-    throw new Error(`“${file.name}” is ${Math.round(blob.size / 1e6)} MB. Choose an image of at most 20 MB.`);
+    throw new Error(t("upload.tooLarge", { name: file.name, size: Math.round(blob.size / 1e6), most: MAX_BYTES / 1024 / 1024 }));
   }
   const base64 = await toBase64(blob);
   return { key: await digest(base64), base64 };
@@ -37,7 +39,7 @@ function toBase64(blob) {
   return new Promise((resolve, reject) => {
     const reader = new FileReader();
     reader.onload = () => resolve(reader.result.slice(reader.result.indexOf(",") + 1));
-    reader.onerror = () => reject(new Error("The file cannot be read. Choose it again."));
+    reader.onerror = () => reject(new Error(t("upload.unreadable")));
     reader.readAsDataURL(blob);
   });
 }

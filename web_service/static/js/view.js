@@ -4,8 +4,9 @@ import { app } from "./app.js";
 import { $ } from "./dom.js";
 import { openHelp } from "./keys.js";
 import { copied } from "./boxes.js";
+import { t } from "./words.js";
 
-const SIZES = ["small", "middle", "large"];
+const SIZES = [t("view.small"), t("view.middle"), t("view.large")];
 
 export function startView(grid, { choices, remember }) {
   const captions = $("#captions");
@@ -35,12 +36,18 @@ export function startView(grid, { choices, remember }) {
     app.home();
   });
 
+  $("#language").addEventListener("change", ({ target }) => {
+    // The server writes the page in it; what is marked comes back from the address.
+    document.cookie = `language=${target.value}; path=${new URL(document.baseURI).pathname}; max-age=31536000; samesite=lax`;
+    location.reload();
+  });
+
   const share = $("#share");
   share.addEventListener("click", async () => {
-    const words = (await copied(app.link)) ? "Link copied" : "Copy the address bar";
+    const words = (await copied(app.link)) ? t("share.copied") : t("share.byHand");
     $("#share-words").textContent = words;
     app.emit("say", `${words}.`);
-    setTimeout(() => ($("#share-words").textContent = "Share"), 2000);
+    setTimeout(() => ($("#share-words").textContent = t("share.share")), 2000);
   });
 
   const panel = $("#panel-button");

@@ -3,9 +3,10 @@
 import { api, widthFor } from "./api.js";
 import { app } from "./app.js";
 import { $, h } from "./dom.js";
-import { ago, count } from "./format.js";
+import { ago, pictures } from "./format.js";
 import { items } from "./items.js";
 import { recentSearches } from "./storage.js";
+import { t } from "./words.js";
 
 const MOSAIC = 72;
 const STRIP = 4;
@@ -32,11 +33,11 @@ function draw() {
   drawn = app.catalogue.name;
   drawExamples(app.catalogue);
   drawMosaic(app.catalogue);
-  $("#welcome-size").textContent = `${count(app.catalogue.size)} pictures`;
+  $("#welcome-size").textContent = pictures(app.catalogue.size);
 }
 
 function drawBroken() {
-  const reasons = Object.entries(app.unavailable).map(([name, reason]) => `The catalogue “${name}” cannot be served: ${reason}`);
+  const reasons = Object.entries(app.unavailable).map(([name, reason]) => t("catalogue.broken", { name, reason }));
   $("#broken").hidden = !reasons.length;
   $("#broken").textContent = reasons.join(" ");
 }
@@ -54,7 +55,7 @@ function drawRecent() {
           "a",
           { class: "recent", href: address, onclick: (event) => follow(event, address) },
           h("span", { class: "recent-words" }, words),
-          h("span", { class: "note" }, [rounds && `${count(rounds)} ${rounds === 1 ? "round" : "rounds"}`, `${count(right)} right`, `${count(wrong)} wrong`, ago(time)].filter(Boolean).join(" · ")),
+          h("span", { class: "note" }, [rounds && t("recent.rounds", { n: rounds }), t("recent.right", { n: right }), t("recent.wrong", { n: wrong }), ago(time)].filter(Boolean).join(" · ")),
         ),
       ),
     ),
@@ -100,7 +101,7 @@ async function drawMosaic({ name, size }) {
   mosaic.replaceChildren(
     ...found.map((item) => {
       const address = `?${new URLSearchParams({ catalogue: name, image: item.id })}`;
-      const label = `Search with this picture: ${items.nameOf(item.id)}`;
+      const label = t("welcome.withPicture", { name: items.nameOf(item.id) });
       return h("li", {}, h("a", { href: address, "aria-label": label, title: item.caption, onclick: (event) => ask(event, { imageId: item.id }) }, tile(name, item.id, 104)));
     }),
   );

@@ -3,10 +3,10 @@
 import { app } from "./app.js";
 import { boxItem } from "./boxes.js";
 import { $, $$ } from "./dom.js";
-import { count } from "./format.js";
+import { t } from "./words.js";
 
 const SHOWN_BOXES = 40;
-const NAMES = { text: "Text", auto: "Auto", branch: "One branch", ensemble: "Many branches", linear: "Straight line" };
+const NAMES = { text: t("round.text"), auto: t("model.auto"), branch: t("model.branch"), ensemble: t("model.ensemble"), linear: t("model.linear") };
 
 export function startWhy() {
   for (const choice of $$("#models input")) choice.addEventListener("change", () => app.useModel(choice.value));
@@ -29,7 +29,7 @@ function drawWhy() {
   drawModel();
   const { response, off, cut } = session.round;
   $("#cut").hidden = !response || response.cut === null || response.cut === undefined;
-  $("#cut-state").textContent = cut === null ? "The model's" : "Moved";
+  $("#cut-state").textContent = cut === null ? t("cut.own") : t("cut.moved");
   $("#why-words").textContent = response ? explanation(response) : "";
   $("#boxes-all").hidden = !off.length;
   if (drawn === response) return;
@@ -40,15 +40,15 @@ function drawWhy() {
   $("#boxes").replaceChildren(...boxes.slice(0, SHOWN_BOXES).map((box, i) => boxItem(box, i, { open: opened.has(box.id), decide: response.boxes_decide })));
   if (focused) $(`#boxes [data-key="${focused}"]`)?.focus();
   const left = (response?.boxes_total ?? boxes.length) - Math.min(boxes.length, SHOWN_BOXES);
-  const covered = boxes.length && response.covered < response.total ? `Together they hold ${count(response.covered)} of ${count(response.total)}.` : "";
-  $("#boxes-more").textContent = [left > 0 ? `and ${count(left)} more, smaller boxes.` : "", covered].filter(Boolean).join(" ");
+  const covered = boxes.length && response.covered < response.total ? t("why.covered", { n: response.covered, of: response.total }) : "";
+  $("#boxes-more").textContent = [left > 0 ? t("why.moreBoxes", { n: left }) : "", covered].filter(Boolean).join(" ");
 }
 
 function explanation({ model, boxes, boxes_decide: decide, need, branches }) {
-  if (model === "text") return "Every image, ordered by how close it is to your query. Refine to get a rule that says yes or no.";
-  if (!boxes.length) return `${NAMES[model]}: a score decides.`;
-  const n = boxes.length === 1 ? "box" : `${count(boxes.length)} boxes`;
-  const enough = model === "ensemble" ? ` of enough branches${need ? ` (${count(need)} of ${count(branches)})` : ""}` : "";
-  if (decide) return `${NAMES[model]}: an image is accepted when it lies inside the ${n} below${enough}.`;
-  return `${NAMES[model]}: a score decides. The ${n} below describe the answer in plain ranges; they do not decide it.`;
+  if (model === "text") return t("why.text");
+  const [name, n] = [NAMES[model], boxes.length];
+  if (!n) return t("why.score", { name });
+  if (!decide) return t("why.scoreAndBoxes", { name, n });
+  if (model !== "ensemble") return t("why.boxes", { name, n });
+  return need ? t("why.votes", { name, n, need, of: branches }) : t("why.someVotes", { name, n });
 }

@@ -4,9 +4,10 @@ import { api } from "../api.js";
 import { app } from "../app.js";
 import { connection } from "../connection.js";
 import { $, debounce, h } from "../dom.js";
-import { count, pictures } from "../format.js";
+import { pictures } from "../format.js";
 import { hitsOf, renewed } from "../hits.js";
 import { RIGHT, WRONG } from "../round.js";
+import { t } from "../words.js";
 
 const SOON_MS = 120;
 const body = $("#check-body");
@@ -26,7 +27,7 @@ function draw() {
   const checking = session?.tab === "check";
   $("#check-line").hidden = !checking;
   if (!checking) return session && drawVerdict(session.round);
-  $("#check-words").textContent = "Drawn at random from inside and outside the answer, mixed. Mark each right or wrong, in order.";
+  $("#check-words").textContent = t("check.how");
   drawVerdict(session.round);
   return ask();
 }
@@ -58,7 +59,7 @@ async function weigh() {
   if (!round?.checkHits || hitsOf(session) !== round.checkHits) return;
   const marks = judged(round);
   const key = marks.map(Number).join("");
-  $("#check-count").textContent = `${count(marks.length)} judged${summary(round.verdict)}`;
+  $("#check-count").textContent = t("check.judged", { n: marks.length }) + summary(round.verdict);
   if (round.verdict?.key === key) return;
   asked.abort();
   asked = new AbortController();
@@ -68,7 +69,7 @@ async function weigh() {
     const found = await connection.keepTrying(() => renewed(session, [round], task), signal);
     round.verdict = { key, judged: marks.length, ...found };
     if (app.round !== round) return;
-    $("#check-count").textContent = `${count(marks.length)} judged${summary(round.verdict)}`;
+    $("#check-count").textContent = t("check.judged", { n: marks.length }) + summary(round.verdict);
     drawVerdict(round);
   } catch (error) {
     if (!signal.aborted) app.emit("problem", error.message);
@@ -77,18 +78,19 @@ async function weigh() {
 
 function drawVerdict(round) {
   const { verdict } = round;
-  if (!verdict?.judged) return body.replaceChildren(h("p", { class: "note" }, "Judge a small random sample to learn how much is missing."));
+  if (!verdict?.judged) return body.replaceChildren(h("p", { class: "note" }, t("check.start")));
   const { recall, precision, missing } = verdict;
   return body.replaceChildren(
-    meter("Found of all there are", recall),
-    meter("Right of what is here", precision),
-    h("p", { class: "note" }, `Missing: ${count(Math.ceil(missing.low))} to ${pictures(Math.floor(missing.high))}. ${from(verdict)}`),
+    meter(t("check.recall"), recall),
+    meter(t("check.precision"), precision),
+    h("p", { class: "note" }, `${t("check.missing", { low: Math.ceil(missing.low), pictures: pictures(Math.floor(missing.high)) })} ${from(verdict)}`),
     h("p", { class: "advice", role: "status" }, advice(verdict)),
   );
 }
 
-const summary = (verdict) => (verdict?.judged ? `, found ${percent(verdict.recall.low)} – ${percent(verdict.recall.high)} %` : "");
+const summary = (verdict) => (verdict?.judged ? `, ${t("check.found", percents(verdict.recall))}` : "");
 const percent = (share) => Math.round(100 * share);
+const percents = ({ low, high }) => ({ low: percent(low), high: percent(high) });
 
 function meter(name, { low, high, estimate }) {
   const bar = h("span", { class: "meter-bar" });
@@ -100,17 +102,17 @@ function meter(name, { low, high, estimate }) {
     "div",
     { class: "meter" },
     h("span", {}, name),
-    h("b", {}, `${percent(low)} – ${percent(high)} %`),
+    h("b", {}, t("check.interval", percents({ low, high }))),
     h("span", { class: "meter-track", "aria-hidden": "true" }, bar, dot),
   );
 }
 
-const from = ({ outside_right: right, outside_judged: n }) => `${count(right)} of ${count(n)} drawn from outside ${right === 1 ? "is" : "are"} right.`;
+const from = ({ outside_right: right, outside_judged: n }) => t("check.outside", { n: right, of: n });
 
 function advice({ recall, target, more, outside_right: right, outside_judged: n, missing }) {
-  if (recall.low >= target) return `You can stop: with 95 % confidence at least ${percent(recall.low)} % of all there are is here.`;
-  if (!n) return "Go on: nothing from outside the answer has been judged yet.";
-  if (right) return `About ${count(Math.round(missing.estimate))} may be missing. Refine with these marks, then check again.`;
-  if (more === null) return "Nothing missing was found. In so large a catalogue a sample alone cannot promise more.";
-  return `Nothing missing was found yet. Judge about ${count(Math.ceil(more * 1.5))} more to be sure of ${percent(target)} %.`;
+  if (recall.low >= target) return t("check.stop", { low: percent(recall.low) });
+  if (!n) return t("check.goOn");
+  if (right) return t("check.refine", { n: Math.round(missing.estimate) });
+  if (more === null) return t("check.tooLarge");
+  return t("check.more", { n: Math.ceil(more * 1.5), target: percent(target) });
 }

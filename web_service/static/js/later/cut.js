@@ -6,6 +6,7 @@ import { connection } from "../connection.js";
 import { $ } from "../dom.js";
 import { images } from "../format.js";
 import { renewed } from "../hits.js";
+import { t } from "../words.js";
 
 const REST = 250; // ms without a move: arrow keys go step by step, and only the last step is asked for
 
@@ -46,10 +47,10 @@ export async function drawCut() {
 
 function say() {
   const step = drawn?.cuts.steps[slider.value];
-  if (!step) return ($("#cut-words").textContent = "Nothing is accepted, so there is nothing to cut.");
-  const total = `${step.exact ? "" : "about "}${images(step.total)}`;
-  const right = `about ${Math.round(100 * step.precision)} % right`;
-  $("#cut-words").textContent = `${total}, ${right} by the model's own estimate.`;
+  if (!step) return ($("#cut-words").textContent = t("cut.nothing"));
+  const total = step.exact ? images(step.total) : t("cut.about", { images: images(step.total) });
+  const right = t("cut.right", { percent: Math.round(100 * step.precision) });
+  $("#cut-words").textContent = t("cut.words", { total, right });
   slider.setAttribute("aria-valuetext", `${total}, ${right}`);
   return null;
 }

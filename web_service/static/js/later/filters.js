@@ -7,6 +7,7 @@ import { $, h } from "../dom.js";
 import { count } from "../format.js";
 import { renewed } from "../hits.js";
 import { openUnder } from "./popover.js";
+import { t } from "../words.js";
 
 const OPEN_AT_FIRST = 2;
 const panel = $("#filters");
@@ -42,14 +43,14 @@ async function draw() {
 
 function show({ columns, total, of }, where) {
   const focused = panel.contains(document.activeElement) ? document.activeElement.dataset.key : null;
-  const none = h("p", { class: "note" }, "The catalogue knows nothing more of these pictures than they show.");
+  const none = h("p", { class: "note" }, t("filter.none"));
   const filtered = Object.keys(where).length > 0;
   panel.replaceChildren(
     h(
       "div",
       { class: "sheet-head" },
-      h("p", { class: "note" }, filtered ? `${count(total)} of ${count(of)} shown` : `All ${count(of)} shown`),
-      filtered ? h("button", { type: "button", class: "button small quiet", "data-key": "all", onclick: () => app.filter({}) }, "Show all") : null,
+      h("p", { class: "note" }, filtered ? t("filter.part", { n: total, of }) : t("filter.whole", { n: of })),
+      filtered ? h("button", { type: "button", class: "button small quiet", "data-key": "all", onclick: () => app.filter({}) }, t("filter.all")) : null,
     ),
     ...(columns.length ? columns.map((facet, i) => column(facet, where[facet.name] ?? [], i)) : [none]),
   );
@@ -62,9 +63,9 @@ function column(facet, chosen, i) {
   const details = h(
     "details",
     { class: "facet", open },
-    h("summary", { "data-key": `${facet.name}?` }, h("span", {}, title), h("span", { class: "note" }, chosen.length ? `${count(chosen.length)} chosen` : "")),
+    h("summary", { "data-key": `${facet.name}?` }, h("span", {}, title), h("span", { class: "note" }, chosen.length ? t("filter.chosen", { n: chosen.length }) : "")),
     facet.kind === "numbers" ? range(facet, chosen) : h("ul", {}, facet.values.map((value) => choice(facet, value, chosen))),
-    facet.more ? h("p", { class: "note" }, `and ${count(facet.more)} more`) : null,
+    facet.more ? h("p", { class: "note" }, t("filter.more", { n: facet.more })) : null,
   );
   details.addEventListener("toggle", () => opened.set(facet.name, details.open));
   return details;
@@ -73,19 +74,19 @@ function column(facet, chosen, i) {
 function choice({ name }, { value, count: n }, chosen) {
   const box = h("input", { type: "checkbox", "data-key": `${name}:${value}`, checked: chosen.includes(value) });
   box.addEventListener("change", () => choose(name, box.checked ? [...chosen, value] : chosen.filter((other) => other !== value)));
-  return h("li", {}, h("label", {}, box, h("span", { class: "facet-value" }, value || "none"), h("span", { class: "facet-count" }, count(n))));
+  return h("li", {}, h("label", {}, box, h("span", { class: "facet-value" }, value || t("none")), h("span", { class: "facet-count" }, count(n))));
 }
 
 function range({ name, low, high }, chosen) {
   const [from = "", to = ""] = (chosen[0] ?? "").split("..");
   const input = (label, value, hint, key) =>
     h("label", {}, label, h("input", { type: "number", step: "any", value, placeholder: hint ?? "", "data-key": `${name}:${key}` }));
-  const ends = [input("from", from, low, "from"), input("to", to, high, "to")];
+  const ends = [input(t("filter.from"), from, low, "from"), input(t("filter.to"), to, high, "to")];
   const fields = ends.map((end) => end.querySelector("input"));
   for (const field of fields) {
     field.addEventListener("change", () => {
       const [a, b] = fields.map((one) => one.value);
-      if (a && b && Number(a) > Number(b)) return field.setCustomValidity("“from” must not be above “to”."), field.reportValidity();
+      if (a && b && Number(a) > Number(b)) return field.setCustomValidity(t("filter.reversed")), field.reportValidity();
       fields.forEach((one) => one.setCustomValidity(""));
       return choose(name, a || b ? [`${a}..${b}`] : []);
     });

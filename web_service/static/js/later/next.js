@@ -5,9 +5,10 @@ import { app } from "../app.js";
 import { connection } from "../connection.js";
 import { $ } from "../dom.js";
 import { Hits } from "../hits.js";
+import { t } from "../words.js";
 
 const QUEUE = 24;
-const REASONS = { unsure: "unsure", likely: "likely right", unlike: "unlike the rest" };
+const REASONS = { unsure: t("next.unsure"), likely: t("next.likely"), unlike: t("next.unlike") };
 
 /** Asks for the queue of a round unless it is there; "answer" is emitted when it is. */
 export function loadNext() {

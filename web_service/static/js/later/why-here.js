@@ -5,8 +5,9 @@ import { app } from "../app.js";
 import { connection } from "../connection.js";
 import { boxNames } from "../boxes.js";
 import { $, h } from "../dom.js";
-import { count, score } from "../format.js";
+import { score } from "../format.js";
 import { renewed } from "../hits.js";
+import { t } from "../words.js";
 
 const SOON_MS = 90; // who walks through the pictures with a key held down asks nothing
 const section = $("#lens-why");
@@ -35,8 +36,8 @@ export function explain(id) {
 }
 
 function show(why, response) {
-  const place = why.accepted ? `In the answer, place ${count(why.rank)} of ${count(why.total)}.` : "Not in the answer.";
-  section.replaceChildren(...[h("h3", {}, "Why is this here"), h("p", {}, place), scale(why, response), votes(why), boxes(why, response)].filter(Boolean));
+  const place = why.accepted ? t("why.place", { n: why.rank, of: why.total }) : t("why.notIn");
+  section.replaceChildren(...[h("h3", {}, t("why.here")), h("p", {}, place), scale(why, response), votes(why), boxes(why, response)].filter(Boolean));
 }
 
 function scale({ score: own, cut }, response) {
@@ -46,18 +47,18 @@ function scale({ score: own, cut }, response) {
   const at = (value) => `${50 + (50 * (value - cut)) / half}%`;
   const dot = h("span", { class: "scale-dot" });
   dot.style.insetInlineStart = at(own);
-  const words = `Score ${score(own)}, ${own >= cut ? "at or above" : "below"} the cut ${score(cut)}`;
-  return h("div", { class: "scale" }, h("p", { class: "note" }, `${words}.`), h("span", { class: "scale-track", "aria-hidden": "true" }, h("span", { class: "scale-cut" }), dot));
+  const words = t(own >= cut ? "why.above" : "why.below", { score: score(own), cut: score(cut) });
+  return h("div", { class: "scale" }, h("p", { class: "note" }, words), h("span", { class: "scale-track", "aria-hidden": "true" }, h("span", { class: "scale-cut" }), dot));
 }
 
 const votes = ({ votes: n, need, branches }) =>
-  n === null || need === null ? null : h("p", { class: "note" }, `${count(n)} of ${count(branches)} ${branches === 1 ? "branch holds" : "branches hold"} it; ${count(need)} ${need === 1 ? "is" : "are"} enough.`);
+  n === null || need === null ? null : h("p", { class: "note" }, `${t("why.branches", { n: branches, held: n })} ${t("why.enough", { n: need })}`);
 
 function boxes({ boxes: holders, boxes_decide: decide }, response) {
-  if (!holders.length) return h("p", { class: "note" }, decide ? "It lies in no box." : "It lies in none of the boxes that describe the answer.");
+  if (!holders.length) return h("p", { class: "note" }, decide ? t("why.noBox") : t("why.noneOfBoxes"));
   const known = holders.filter(({ id }) => response.boxes.some((box) => box.id === id));
   const others = holders.length - known.length;
-  const named = known.map(({ id, on }) => `${boxNames([id], response)}${on ? "" : " (off)"}`);
-  const words = [...named, others ? `${count(others)} ${named.length ? "more" : others === 1 ? "box" : "boxes"}` : ""].filter(Boolean);
-  return h("p", { class: "note" }, `Inside ${words.join(", ")}.`);
+  const named = known.map(({ id, on }) => `${boxNames([id], response)}${on ? "" : ` ${t("why.off")}`}`);
+  const words = [...named, others ? t(named.length ? "why.otherMore" : "why.others", { n: others }) : ""].filter(Boolean);
+  return h("p", { class: "note" }, t("why.inside", { boxes: words.join(", ") }));
 }

@@ -1,0 +1,27 @@
+// The words of the page in the reader's language: the server puts one file of web_service/messages into the page.
+
+const { messages } = JSON.parse(document.getElementById("boot").textContent);
+
+export const language = document.documentElement.lang;
+const plural = new Intl.PluralRules(language);
+const numbers = new Intl.NumberFormat(language);
+
+/** A number as the language writes it. */
+export const number = (value) => numbers.format(value);
+
+/**
+ * The message of a key with its {placeholders} filled in; numbers are written as the language does.
+ * A message of several forms has them by the plural category of `values.n`.
+ */
+export function t(key, values = {}) {
+  const message = messages[key] ?? key;
+  const form = typeof message === "string" ? message : (message[plural.select(values.n)] ?? message.other);
+  return form.replace(/\{(\w+)\}/g, (_, name) => (typeof values[name] === "number" ? number(values[name]) : String(values[name])));
+}
+
+/** What a service said was wrong. They speak English: another language says less, but understandably. */
+export function serverWords(code, message) {
+  const known = `server.${code}`;
+  if (message && (language === "en" || !(known in messages))) return message;
+  return t(known in messages ? known : "server.error");
+}
