@@ -13,7 +13,7 @@ export function startHead() {
   for (const tab of $$("#tabs [role=tab]")) tab.addEventListener("click", () => app.show(tab.dataset.tab));
   $("#tabs").addEventListener("keydown", moveBetweenTabs);
   $("#shown-all").addEventListener("click", () => app.filter({}));
-  $("#keep").addEventListener("click", async () => (await import("./later/keep.js")).openKeep());
+  $("#keep").addEventListener("click", async () => (await import("./tools/keep.js")).openKeep());
   $("#check-start").addEventListener("click", () => app.show("check"));
   app.on("answer", drawHead);
   app.on("busy", (what) => {

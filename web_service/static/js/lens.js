@@ -86,7 +86,7 @@ export class Lens {
   }
 
   async #explain(id) {
-    const { explain } = await import("./later/why-here.js");
+    const { explain } = await import("./tools/why-here.js");
     if (this.dialog.open && this.#hit?.id === id) explain(id);
   }
 

@@ -68,8 +68,8 @@ let checking = null;
 app.on("answer", async () => {
   const tab = app.round?.response ? app.session.tab : null;
   $("#next-line").hidden = tab !== "next";
-  if (tab === "check") checking ??= import("./later/check.js").then(({ startCheck }) => startCheck(grid));
-  if (tab === "next") (await import("./later/next.js")).loadNext();
+  if (tab === "check") checking ??= import("./tools/check.js").then(({ startCheck }) => startCheck(grid));
+  if (tab === "next") (await import("./tools/next.js")).loadNext();
 });
 app.on("recovered", () => grid.retryMissing());
 

@@ -20,7 +20,7 @@ export function startScope() {
   });
   $("#add-text").addEventListener("blur", () => $("#add-text").value.trim() || closeInput());
   $("#add-text").addEventListener("keydown", (event) => event.key === "Escape" && closeInput({ focus: true }));
-  $("#filter-button").addEventListener("click", async () => (await import("./later/filters.js")).openFilters());
+  $("#filter-button").addEventListener("click", async () => (await import("./tools/filters.js")).openFilters());
   for (const topic of ["session", "answer"]) app.on(topic, drawScope);
 }
 

@@ -14,7 +14,7 @@ export function startWhy() {
   app.on("labels", drawModel);
   $("#boxes-all").addEventListener("click", () => app.adjust({ off: [] }));
   // The slider is for those who open it.
-  $("#cut").addEventListener("toggle", async () => $("#cut").open && (await import("./later/cut.js")).drawCut());
+  $("#cut").addEventListener("toggle", async () => $("#cut").open && (await import("./tools/cut.js")).drawCut());
 }
 
 function drawModel() {
