@@ -1,4 +1,4 @@
-"""Captions and metadata of images: from a CSV, TSV or Parquet file, or from .txt files beside the images."""
+"""Captions and metadata of images, from a CSV, TSV or Parquet file."""
 
 from __future__ import annotations
 
@@ -17,7 +17,6 @@ from preprocessing.report import Note, second_caption
 
 _FILE_COLUMNS = ("filename", "file_name", "image_path")
 _CAPTION_COLUMNS = ("caption",)
-_MAX_SIDECAR_BYTES = 100_000
 FOUND_BY_ITSELF = ("captions.parquet", "captions.csv", "captions.tsv")
 
 
@@ -65,23 +64,6 @@ class CaptionFile:
         for name in self.metadata.column_names:
             table = table.append_column(name, self.metadata.column(name).take(positions))
         return table, notes
-
-
-def attach_sidecars(images: Sequence[str], source: Path) -> tuple[pa.Table, list[Note]]:
-    """The column caption for ``images`` from .txt files beside them, None where there is none; and notes."""
-    captions: list[str | None] = []
-    notes = []
-    for item in images:
-        path = (source / item).with_suffix(".txt")
-        try:
-            with path.open("rb") as file:
-                captions.append(file.read(_MAX_SIDECAR_BYTES).decode("utf-8-sig"))
-        except FileNotFoundError:
-            captions.append(None)
-        except (OSError, UnicodeDecodeError) as error:
-            captions.append(None)
-            notes.append(Note(item, "unreadable caption", f"{path.name} must be UTF-8 text: {error}"))
-    return pa.table({"caption": pa.array(captions, pa.string())}), notes
 
 
 class _Finder:

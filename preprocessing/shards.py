@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -33,16 +33,21 @@ class ShardStats(BaseModel):
     images_per_second: float
     device: str = "cpu"
     precision: str = "float32"
+    width: int | None = None
 
 
 class Shards:
-    """The shards of one model, in ``folder``; damaged and half-written ones are left out, and so made again."""
+    """The shards of one model, in ``folder``; damaged and half-written ones are left out, and so made again.
+
+    A shard's embeddings are read, and checked, once they are asked for: adding to a catalogue touches few of them.
+    """
 
     def __init__(self, folder: Path, fingerprint: str) -> None:
         self.folder = folder / fingerprint
         self.fingerprint = fingerprint
         self._parent = folder
         self._stats: dict[Path, ShardStats] = {}
+        self._whole: dict[Path, bool] = {}
         self._next = 0
         for path in sorted(self.folder.glob("[0-9]*.npy")):
             self._next = int(path.stem) + 1
@@ -50,9 +55,11 @@ class Shards:
             if stats is not None:
                 self._stats[path] = stats
 
-    def images(self) -> set[str]:
-        """sha256 of every image that has an embedding."""
-        return {image for stats in self._stats.values() for image in stats.images}
+    def images(self, among: Collection[str]) -> set[str]:
+        """Those of the images ``among``, by sha256, that have an embedding."""
+        wanted = frozenset(among)
+        held = ((path, wanted.intersection(stats.images)) for path, stats in self._stats.items())
+        return {image for path, images in held if images and self._is_whole(path) for image in images}
 
     def add(
         self,
@@ -92,15 +99,27 @@ class Shards:
             images_per_second=round(len(images) / max(seconds, 1e-9), 1),
             device=device,
             precision=precision,
+            width=embeddings.shape[1],
         )
         write_whole(path.with_suffix(".json"), (stats.model_dump_json(indent=1) + "\n").encode())
-        self._stats[path] = stats
+        self._stats[path], self._whole[path] = stats, True
         self._next += 1
 
+    def _is_whole(self, path: Path) -> bool:
+        """Whether a shard has its checksum; it is read once."""
+        if path not in self._whole:
+            try:
+                self._whole[path] = sha256_of(path) == self._stats[path].sha256
+            except OSError:
+                self._whole[path] = False
+        return self._whole[path]
+
     def _width(self) -> int | None:
-        for path in self._stats:
-            shape = np.load(path, mmap_mode="r", allow_pickle=False).shape
-            return int(shape[1])
+        for path, stats in self._stats.items():
+            if stats.width is not None:
+                return stats.width
+            if self._is_whole(path):  # of an earlier version
+                return int(np.load(path, mmap_mode="r", allow_pickle=False).shape[1])
         return None
 
     def gather(self, images: Sequence[str]) -> tuple[npt.NDArray[np.float16], npt.NDArray[np.bool_]]:
@@ -109,10 +128,10 @@ class Shards:
         gathered: npt.NDArray[np.float16] | None = None
         found = np.zeros(len(images), dtype=np.bool_)
         for path, stats in self._stats.items():
-            shard = np.load(path, mmap_mode="r", allow_pickle=False)
             pairs = [(wanted[image], row) for row, image in enumerate(stats.images) if image in wanted]
-            if not pairs:
+            if not pairs or not self._is_whole(path):
                 continue
+            shard = np.load(path, mmap_mode="r", allow_pickle=False)
             positions, rows = np.array(pairs, dtype=np.int64).T
             if gathered is None:
                 gathered = np.zeros((len(images), shard.shape[1]), dtype=np.float16)
@@ -136,7 +155,6 @@ class Shards:
 def _read_stats(path: Path, fingerprint: str) -> ShardStats | None:
     try:
         stats = ShardStats.model_validate(json.loads(path.with_suffix(".json").read_text(encoding="utf-8")))
-        whole = stats.fingerprint == fingerprint and stats.sha256 == sha256_of(path)
     except (OSError, ValueError, ValidationError):
         return None
-    return stats if whole else None
+    return stats if stats.fingerprint == fingerprint else None

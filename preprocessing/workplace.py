@@ -32,6 +32,7 @@ class Workplace:
         self.screened = self.folder / "screened.parquet"
         self.dropped = self.folder / "dropped.parquet"
         self.warnings = self.folder / "warnings.parquet"
+        self.sidecars = self.folder / "sidecars.parquet"
         self.checked = self.folder / "checked"
         self.shards = self.folder / "shards"
         self._embedded_by = self.folder / "model.json"

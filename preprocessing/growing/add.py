@@ -16,7 +16,6 @@ from clip_branches.catalogue import Catalogue, CatalogueChange
 from clip_branches.catalogue.removed import read_removed
 from clip_branches.encoding import Head, Quantiser
 from clip_branches.encoding.fingerprint import check_model, check_towers
-from clip_branches.engine import BoxIndex, index_order
 from clip_branches.errors import ConfigurationError
 from preprocessing.download.options import DownloadOptions
 from preprocessing.growing.plan import Plan, plan_growth
@@ -169,6 +168,8 @@ def _embedded(work: Workplace, plan: Plan, fingerprint: str) -> tuple[pa.Table, 
 
 def _append(change: CatalogueChange, rows: pa.Table, embeddings: npt.NDArray[np.float16]) -> float:
     """Add a segment of ``rows`` and their ``embeddings`` (n, d); the share of codes at either end."""
+    from clip_branches.engine import BoxIndex, index_order  # seconds, which a look that finds nothing need not take
+
     spec = change.catalogue.encoder
     if spec.head_path is None:
         raise ConfigurationError(f"The catalogue {change.catalogue.name!r} must hold a head. Build it again.")

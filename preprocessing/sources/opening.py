@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from clip_branches.errors import InvalidInput
+from preprocessing.sidecars import Sidecars
 from preprocessing.sources.embeddings import list_embeddings
 from preprocessing.sources.folder import list_folder
 from preprocessing.sources.huggingface import list_huggingface
@@ -35,8 +36,10 @@ def image_root(section: SourceSection, data_dir: Path, name: str) -> Path:
     return section.path
 
 
-def list_source(section: SourceSection, data_dir: Path, name: str) -> Listing:
+def list_source(section: SourceSection, data_dir: Path, name: str, sidecars: Sidecars | None = None) -> Listing:
     """Every image of the source, as far as it was fetched; the first ``max_images`` of them where that is given.
+
+    ``sidecars`` are the texts beside a folder's images as an earlier look found them.
 
     Raises InvalidInput for a source that cannot be used.
     """
@@ -46,12 +49,12 @@ def list_source(section: SourceSection, data_dir: Path, name: str) -> Listing:
             f"The images of {section.path} must be fetched first. "
             f"Run: python -m preprocessing download {section.path} --name {name}"
         )
-    return _list(section, root, data_dir).first(section.max_images)
+    return _list(section, root, data_dir, sidecars).first(section.max_images)
 
 
-def _list(section: SourceSection, root: Path, data_dir: Path) -> Listing:
+def _list(section: SourceSection, root: Path, data_dir: Path, sidecars: Sidecars | None) -> Listing:
     if isinstance(section, FolderSource):
-        return list_folder(section.path, section.captions, leave_out=data_dir)
+        return list_folder(section.path, section.captions, leave_out=data_dir, sidecars=sidecars)
     if not root.is_dir():
         raise InvalidInput(f"The source must be a folder. Got {root} instead.")
     if isinstance(section, EmbeddingsSource):

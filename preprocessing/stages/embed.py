@@ -74,7 +74,7 @@ def embed_images(work: Workplace, recipe: Recipe, options: EmbedOptions, *, with
         towers = options.load(model)
         fingerprint = fingerprint_of_encoder(model, towers.encoder)
     shards = Shards(work.shards, fingerprint)
-    done = shards.images()
+    done = shards.images(sources)
     missing = [image for image in sources if image not in done]
     count = len(missing)
     if imported_path(work).exists():
@@ -89,7 +89,7 @@ def embed_images(work: Workplace, recipe: Recipe, options: EmbedOptions, *, with
     work.save_recipe(recipe)
     work.save_embedded_by(model, fingerprint)
     shards.remove_other_models()
-    embedded = shards.images()
+    embedded = shards.images(sources)
     reasons = shards.failures()
     left_out = [source for image, source in sources.items() if image not in embedded]
     failed = [Note(source, "unreadable", reasons.get(source, "")) for source in left_out]

@@ -22,6 +22,7 @@ from preprocessing.pool import map_pieces
 from preprocessing.progress import Progress
 from preprocessing.recipe import Recipe
 from preprocessing.report import Summary, write_notes
+from preprocessing.sidecars import Sidecars
 from preprocessing.sources.listing import ImageFile, Listing
 from preprocessing.sources.opening import list_source
 from preprocessing.workplace import Workplace
@@ -37,7 +38,7 @@ def filter_images(work: Workplace, recipe: Recipe, *, workers: int) -> Summary:
     captions file, that cannot be used, and when nothing is kept.
     """
     started = time.monotonic()
-    listing = list_source(recipe.source, work.data_dir, work.name)
+    listing = list_source(recipe.source, work.data_dir, work.name, Sidecars(work.sidecars))
     hashed = recipe.filters.near_duplicates != "off"
     checked = CheckedFiles(work.checked)
     files = _at_hand(listing)

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clip_branches.errors import InvalidInput
-from preprocessing.captions import CaptionFile, attach_sidecars, find_captions
+from preprocessing.captions import CaptionFile, find_captions
 from preprocessing.filters.caption_rules import clean_caption
 
 KEPT = set(string.ascii_letters + string.digits + string.whitespace + ".,!?:;'\"()[]{}-/@#$%^&*_")
@@ -147,14 +147,6 @@ def test_metadata_of_any_type_becomes_plain(folder: Path) -> None:
         }
     ]
     assert notes == [("captions.parquet", "column left out")]
-
-
-def test_sidecars(folder: Path) -> None:
-    (folder / "images" / "a.txt").write_text("\ufeffa  cat\n", encoding="utf-8")
-    (folder / "images" / "b.txt").write_bytes(b"caf\xe9")
-    table, notes = attach_sidecars(KNOWN, folder)
-    assert table.column("caption").to_pylist() == ["a  cat\n", None, None]
-    assert [(note.source, note.reason) for note in notes] == [("images/b.jpg", "unreadable caption")]
 
 
 @pytest.mark.parametrize(

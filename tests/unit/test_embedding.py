@@ -102,7 +102,7 @@ def test_an_image_without_a_finite_vector_is_left_out(tmp_path: Path) -> None:
     cutter.take([(Batch(keys[:2], [], {"9.png": "gone"}), spoilt), (Batch(keys[2:], [], {}), rows)])
     cutter.write()
     again = Shards(tmp_path, "model")
-    assert again.images() == {keys[0], keys[2], keys[3]}
+    assert again.images(keys) == {keys[0], keys[2], keys[3]}
     assert again.failures() == {"9.png": "gone", "1.png": "the model gives no finite vector for it"}
     assert finished == [3, 2]
     assert len(list((tmp_path / "model").glob("*.npy"))) == 2
@@ -117,7 +117,7 @@ def test_embeddings_of_another_width_are_refused(tmp_path: Path) -> None:
             shards.add(["b" * 64], rows, {}, 1.0)
     with pytest.raises(InvalidInput, match="finite"):
         shards.add(["b" * 64], np.full((1, 8), np.nan), {}, 1.0)
-    assert Shards(tmp_path, "model").images() == {"a" * 64}
+    assert Shards(tmp_path, "model").images(["a" * 64, "b" * 64]) == {"a" * 64}
 
 
 def test_devices_and_precisions_that_are_not_there_are_named() -> None:
