@@ -8,6 +8,7 @@
     │   ├── UnknownCatalogue
     │   ├── UnknownItem
     │   └── UnknownResultSet
+    ├── Conflict                somebody else changed it first, or it is in use
     ├── ConfigurationError      a setting, model or recipe that cannot be used
     ├── DamagedFile             a file that is truncated, altered, foreign or of another version
     ├── StorageError            a disk that cannot be written: full, read-only, without permission, or in use
@@ -18,6 +19,8 @@ offending request field where there is one. Services turn an error into ``{"erro
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 
 class ClipBranchesError(Exception):
@@ -59,6 +62,10 @@ class UnknownResultSet(NotFound):
     code = "unknown_result_set"
 
 
+class Conflict(ClipBranchesError):
+    code = "conflict"
+
+
 class ConfigurationError(ClipBranchesError):
     code = "configuration_error"
 
@@ -73,3 +80,15 @@ class StorageError(ClipBranchesError):
 
 class ServiceUnavailable(ClipBranchesError):
     code = "service_unavailable"
+
+
+def error_of(told: Any, *, otherwise: str) -> ClipBranchesError:
+    """The error that a service described by {"code", "message", "field"?}; ServiceUnavailable for anything else."""
+    if isinstance(told, dict) and isinstance(told.get("message"), str):
+        kinds = [ClipBranchesError]
+        while kinds:
+            kind = kinds.pop()
+            if kind.code == told.get("code"):
+                return kind(told["message"], field=told.get("field"))
+            kinds.extend(kind.__subclasses__())
+    return ServiceUnavailable(otherwise)

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, model_validator
 
-from clip_branches.schemas import RequestModel
+from clip_branches.schemas import MAX_LABELS, Id, RequestModel
 
 MAX_CONDITIONS = 100
 MAX_JUDGED = 1_000
+MAX_EXPORTED = 1_000_000
+MAX_GROUPS = 50
+
+FileFormat = Literal["csv", "json", "parquet", "coco", "zip", "webdataset", "recipe"]
+FILE_FORMAT = (
+    "'csv': a line an image; 'json': images and recipe; 'parquet': columns; 'coco': images, categories, annotations; "
+    "'zip': the images themselves; 'webdataset': likewise as a tar; 'recipe': how to get the answer again."
+)
 
 Condition = Annotated[str, Field(max_length=400)]
 WHERE = (
@@ -51,6 +59,8 @@ class IdsResponse(BaseModel):
     total: int
     of: int = Field(description="Images of the whole answer.")
     ids: list[int]
+    scores: list[float] | None = Field(None, description="Where asked for: the score of each.")
+    votes: list[int] | None = Field(None, description="Where asked for, and branches voted: how many did.")
 
 
 class CheckHit(BaseModel):
@@ -118,3 +128,34 @@ class CutsResponse(BaseModel):
     cut: float = Field(description="The answer's.")
     own: float = Field(description="The model's own, which holds when none is asked for.")
     steps: list[CutStep]
+
+
+class ExportGroup(RequestModel):
+    """What images of a file are images of: an answer, by name, with its labels."""
+
+    name: str = Field(max_length=400)
+    positive: list[Id] = Field([], max_length=MAX_LABELS)
+    negative: list[Id] = Field([], max_length=MAX_LABELS)
+
+
+class ExportRequest(RequestModel):
+    """Images to make a file of, in their order, with what is known of them beside the catalogue."""
+
+    format: FileFormat = Field("csv", description=FILE_FORMAT)
+    name: str = Field("images", max_length=400, description="The file's name begins like it.")
+    ids: list[Annotated[int, Field(ge=0, le=2**63 - 1)]] = Field(max_length=MAX_EXPORTED)
+    scores: list[float] | None = Field(None, max_length=MAX_EXPORTED, description="One an image, or none.")
+    votes: list[int] | None = Field(None, max_length=MAX_EXPORTED, description="One an image, or none.")
+    groups: list[ExportGroup] = Field([], max_length=MAX_GROUPS)
+    held: list[int] | None = Field(
+        None, max_length=MAX_EXPORTED, description="For each image which groups hold it, as bits; without it, all do."
+    )
+    recipe: dict[str, Any] = Field({}, description="How to get the images again; written as it is.")
+
+    @model_validator(mode="after")
+    def _one_an_image(self) -> Self:
+        for name in ("scores", "votes", "held"):
+            column = getattr(self, name)
+            if column is not None and len(column) != len(self.ids):
+                raise ValueError(f"The '{name}' must be one an id: {len(self.ids)}. Got {len(column)} instead.")
+        return self

@@ -96,6 +96,15 @@ class WebSettings(ServiceSettings):
     search_url: str = "http://127.0.0.1:5000"
     data_url: str = "http://127.0.0.1:5001"
     timeout_s: float = Field(30.0, gt=0, description="Longest wait for an answer of another service, in seconds.")
+    database_url: str = Field(
+        "sqlite", description="Where saved searches are kept: 'sqlite' is a file below data_dir; else an address."
+    )
+
+    @property
+    def database(self) -> str:
+        """The address of the database."""
+        file = (self.data_dir / "saved" / "searches.sqlite").absolute()
+        return f"sqlite:///{file}" if self.database_url in ("", "sqlite") else self.database_url
 
 
 def _read_config(path: Path) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING
 
 from flask import Response
 from flask_openapi3.models.tag import Tag
@@ -10,6 +10,7 @@ from flask_openapi3.openapi import OpenAPI
 from pydantic import BaseModel, Field
 
 from clip_branches.result_schemas import (
+    FILE_FORMAT,
     MAX_CONDITIONS,
     WHERE,
     CheckPage,
@@ -17,7 +18,9 @@ from clip_branches.result_schemas import (
     CheckResponse,
     Condition,
     CutsResponse,
+    ExportRequest,
     FacetsResponse,
+    FileFormat,
     IdsResponse,
 )
 from clip_branches.schemas import MAX_PAGE, RequestModel, ResultPage
@@ -25,15 +28,21 @@ from clip_branches.service import json_response
 from search_service.results import Results
 from search_service.state import SearchState
 
-_TYPES = {"csv": "text/csv; charset=utf-8", "json": "application/json", "recipe": "application/json"}
+if TYPE_CHECKING:
+    from search_service.exporting.files import Written
+
+_KINDS = ("text/csv", "application/json", "application/vnd.apache.parquet", "application/zip", "application/x-tar")
 _FILE = {
     "description": "The file, streamed.",
-    "content": {kind: {"schema": {"type": "string"}} for kind in ("text/csv", "application/json")},
+    "content": {kind: {"schema": {"type": "string"}} for kind in _KINDS},
 }
 
 
-class ResultPath(BaseModel):
+class CataloguePath(BaseModel):
     name: str = Field(description="Name of a catalogue.")
+
+
+class ResultPath(CataloguePath):
     result_set: str = Field(description="The 'result_set' of a search answer.")
 
 
@@ -60,9 +69,13 @@ class SampleQuery(RequestModel):
 class ExportQuery(WhereQuery):
     """What file to make of an answer."""
 
-    format: Literal["csv", "json", "recipe"] = Field(
-        "csv", description="'csv': a line an image; 'json': images and recipe; 'recipe': how to get the answer again."
-    )
+    format: FileFormat = Field("csv", description=FILE_FORMAT)
+
+
+class IdsQuery(WhereQuery):
+    """Which ids to give."""
+
+    scores: bool = Field(False, description="With the score of each, and its votes where branches vote.")
 
 
 def register(app: OpenAPI, state: SearchState) -> None:
@@ -81,17 +94,19 @@ def register(app: OpenAPI, state: SearchState) -> None:
         return json_response(results.facets(path.name, path.result_set, query.where))
 
     @app.get(f"{root}/ids", tags=tags, responses={200: IdsResponse})
-    def ids(path: ResultPath, query: WhereQuery) -> Response:
+    def ids(path: ResultPath, query: IdsQuery) -> Response:
         """Every id of an answer, best first."""
-        return json_response(results.ids(path.name, path.result_set, query.where))
+        return json_response(results.ids(path.name, path.result_set, query.where, scores=query.scores))
 
     @app.get(f"{root}/export", tags=tags, responses={200: _FILE})
     def export(path: ResultPath, query: ExportQuery) -> Response:
         """An answer as a file, with labels, scores and the recipe that gives it again."""
-        name, pieces = results.export(path.name, path.result_set, query.format, query.where)
-        response = Response(pieces, content_type=_TYPES[query.format])
-        response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
-        return response
+        return _file(results.export(path.name, path.result_set, query.format, query.where))
+
+    @app.post("/v1/catalogues/<name>/export", tags=tags, responses={200: _FILE})
+    def export_images(path: CataloguePath, body: ExportRequest) -> Response:
+        """Any images as a file, with the labels, scores and recipe that are sent."""
+        return _file(results.export_images(path.name, body))
 
     @app.get(f"{root}/cuts", tags=tags, responses={200: CutsResponse})
     def cuts(path: ResultPath) -> Response:
@@ -107,3 +122,9 @@ def register(app: OpenAPI, state: SearchState) -> None:
     def judge(path: ResultPath, body: CheckRequest) -> Response:
         """How complete and how clean an answer is, by the images of its sample judged so far."""
         return json_response(results.judge(path.name, path.result_set, body.judged))
+
+
+def _file(written: Written) -> Response:
+    response = Response(written.pieces, content_type=written.content_type)
+    response.headers["Content-Disposition"] = f'attachment; filename="{written.name}"'
+    return response

@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from clip_branches.engine import AnswerSet
 from clip_branches.errors import InvalidInput
-from clip_branches.result_schemas import CheckHit, CheckPage, CheckResponse, CutsResponse, FacetsResponse, IdsResponse
+from clip_branches.result_schemas import (
+    CheckHit,
+    CheckPage,
+    CheckResponse,
+    CutsResponse,
+    ExportRequest,
+    FacetsResponse,
+    FileFormat,
+    IdsResponse,
+)
 from clip_branches.schemas import ResultPage
 
 BOX = "@box"  # a condition on it holds for the images inside one of the answer's boxes
 
 if TYPE_CHECKING:
     from search_service.answering import Answer
+    from search_service.exporting.files import Written
     from search_service.filters import Filters, Where
     from search_service.searcher import Searcher
     from search_service.served import Served
@@ -41,11 +51,18 @@ class Results:
         with self._searcher().at_work():
             return self._kept_filters().facets(served, key, base, rest, result_set=result_set, of=answer.found.total)
 
-    def ids(self, name: str, result_set: str, conditions: Sequence[str]) -> IdsResponse:
+    def ids(self, name: str, result_set: str, conditions: Sequence[str], *, scores: bool = False) -> IdsResponse:
         """Every id of the part for which the conditions hold: of the whole answer without any."""
         served, answer, where = self._known(name, result_set, conditions)
         part = self._part(served, answer, where)
-        return IdsResponse(result_set=result_set, total=part.total, of=answer.found.total, ids=part.ids.tolist())
+        return IdsResponse(
+            result_set=result_set,
+            total=part.total,
+            of=answer.found.total,
+            ids=part.ids.tolist(),
+            scores=part.scores.tolist() if scores else None,
+            votes=part.votes.tolist() if scores and part.votes is not None else None,
+        )
 
     def cuts(self, name: str, result_set: str) -> CutsResponse:
         """What other cuts on the score would give."""
@@ -81,23 +98,39 @@ class Results:
         with self._searcher().at_work():
             return judge(result_set, draw_sample(served.catalogue, result_set, request.query, answer.found), judged)
 
-    def export(self, name: str, result_set: str, form: str, conditions: Sequence[str]) -> tuple[str, Iterator[str]]:
-        """(file name, content in pieces) of the part for which the conditions hold, as "csv", "json" or "recipe"."""
-        import json
-
-        from search_service.exporting import as_csv, as_json, recipe
+    def export(self, name: str, result_set: str, form: FileFormat, conditions: Sequence[str]) -> Written:
+        """A file of the part for which the conditions hold."""
+        from search_service.exporting import Export, Group, recipe, written
 
         served, answer, where = self._known(name, result_set, conditions)
         request = self._searcher().known(name, result_set)[2]
-        part = self._part(served, answer, where)
+        part, query = self._part(served, answer, where), request.query
         told = recipe(served, answer, request, where, part.total)
         told["sql"] = self._searcher().boxes(name, result_set, 0, 1).sql
-        file = f"{name}-{result_set[:8]}{'-recipe.json' if form == 'recipe' else '.' + form}"
-        if form == "csv":
-            return file, as_csv(served, request.query, part)
-        if form == "json":
-            return file, as_json(served, request.query, part, told)
-        return file, iter([json.dumps(told, ensure_ascii=False, indent=1) + "\n"])
+        group = Group(query.text or name, frozenset(query.positive), frozenset(query.negative))
+        title = f"{name}-{result_set[:8]}"
+        return written(Export(served.catalogue, title, part.ids, part.scores, part.votes, [group], None, told), form)
+
+    def export_images(self, name: str, body: ExportRequest) -> Written:
+        """A file of any images: of a saved answer, or of a collection."""
+        import numpy as np
+
+        from search_service.exporting import Export, Group, written
+
+        groups = [Group(group.name, frozenset(group.positive), frozenset(group.negative)) for group in body.groups]
+        return written(
+            Export(
+                self._searcher().served(name).catalogue,
+                body.name,
+                np.array(body.ids, np.uint64),
+                None if body.scores is None else np.array(body.scores, np.float32),
+                None if body.votes is None else np.array(body.votes, np.int16),
+                groups,
+                None if body.held is None else np.array(body.held, np.int64),
+                body.recipe,
+            ),
+            body.format,
+        )
 
     def _known(self, name: str, result_set: str, conditions: Sequence[str]) -> tuple[Served, Answer, Where]:
         from search_service.filters import read_where

@@ -189,6 +189,10 @@ class Searcher:
             else [BoxRanges(**ranges(holder.box, rule)) for holder in why.holders],
         )
 
+    def served(self, name: str) -> Served:
+        """A catalogue as it is now."""
+        return self._shelf.get(name)
+
     def known(self, name: str, result_set: str) -> tuple[Served, Answer, StoredRequest]:
         """An answer of the catalogue as it is now, with the request that gave it."""
         answer = self._answer(name, result_set, "result_set")

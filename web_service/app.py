@@ -9,6 +9,11 @@ from flask_openapi3.openapi import OpenAPI
 from clip_branches.service import create_base_app
 from clip_branches.settings import WebSettings
 from web_service import api, pages, security
+from web_service.keeping import routes as keeping
+from web_service.keeping.answers import Answers
+from web_service.keeping.collector import Collector
+from web_service.keeping.database import Database
+from web_service.keeping.keeper import Keeper
 from web_service.languages import Languages
 from web_service.static_files import StaticFiles
 from web_service.upstream import Upstream
@@ -44,5 +49,8 @@ def create_app(settings: WebSettings | None = None) -> OpenAPI:
     app.jinja_env.lstrip_blocks = True
     security.register(app)
     api.register(app, search=search, data=data)
+    database, answers = Database(settings.database), Answers(search, data)
+    app.extensions["database"] = database
+    keeping.register(app, Keeper(database, answers), Collector(database, answers))
     pages.register(app, search=search, static=StaticFiles(_HERE / "static"), languages=Languages(_HERE / "messages"))
     return app

@@ -10,7 +10,7 @@ import requests
 from flask import Response, request
 from requests.adapters import HTTPAdapter
 
-from clip_branches.errors import ServiceUnavailable
+from clip_branches.errors import ServiceUnavailable, error_of
 from clip_branches.service import error_response, upstream_headers
 
 CONNECT_TIMEOUT_S = 2.0
@@ -63,6 +63,45 @@ class Upstream:
             )
         except requests.RequestException:
             return self.unavailable()
+        return self._passed_on(answer)
+
+    def forward_json(self, path: str, body: dict[str, Any]) -> Response:
+        """The answer to ``body`` posted to ``path``, streamed through as ``forward`` does."""
+        try:
+            answer = self._send(
+                "POST",
+                self._url + path,
+                json=body,
+                headers={"Accept-Encoding": "identity"} | upstream_headers(),
+                timeout=self._timeout,
+            )
+        except requests.RequestException:
+            return self.unavailable()
+        return self._passed_on(answer)
+
+    def ask(self, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+        """The JSON object at ``path``, or the answer to ``body`` posted there.
+
+        An error that the service answers with is raised as what it is there; no answer is ServiceUnavailable.
+        """
+        try:
+            answer = self._send(
+                "GET" if body is None else "POST",
+                self._url + path,
+                json=body,
+                headers=upstream_headers(),
+                timeout=self._timeout,
+            )
+            told = answer.json()
+        except requests.RequestException as error:
+            raise ServiceUnavailable(self._away()) from error
+        if not isinstance(told, dict):
+            raise ServiceUnavailable(f"The {self.name} service answers with something that is not a JSON object.")
+        if answer.status_code >= 400:
+            raise error_of(told.get("error"), otherwise=self._away())
+        return told
+
+    def _passed_on(self, answer: requests.Response) -> Response:
         if answer.status_code >= 400 and not _is_json(answer):
             answer.close()
             return self.unavailable()
@@ -100,13 +139,15 @@ class Upstream:
 
     def unavailable(self) -> Response:
         """The 503 of a service that does not answer."""
-        message = (
+        response = error_response(503, ServiceUnavailable.code, self._away())
+        response.headers["Retry-After"] = str(RETRY_AFTER_S)
+        return response
+
+    def _away(self) -> str:
+        return (
             f"The {self.name} service does not answer right now. Nothing is lost: "
             f"try again in {RETRY_AFTER_S} seconds (the page does so by itself)."
         )
-        response = error_response(503, ServiceUnavailable.code, message)
-        response.headers["Retry-After"] = str(RETRY_AFTER_S)
-        return response
 
     def _send(self, method: str, url: str, **options: Any) -> requests.Response:
         """Sends once more when a kept-alive connection had just been closed: every call here may be repeated."""

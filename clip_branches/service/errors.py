@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
 from clip_branches import errors
-from clip_branches.schemas import ErrorDetail, ErrorResponse
+from clip_branches.schemas import ErrorDetail, ErrorResponse, RequestModel
 from clip_branches.service.logs import current_request_id
 
 _log = logging.getLogger(__name__)
@@ -21,6 +21,7 @@ _STATUS: tuple[tuple[type[errors.ClipBranchesError], int], ...] = (
     (errors.UnsupportedImage, 415),
     (errors.InvalidInput, 400),
     (errors.NotFound, 404),
+    (errors.Conflict, 409),
     (errors.DamagedFile, 503),
     (errors.ServiceUnavailable, 503),
     (errors.ConfigurationError, 503),
@@ -30,6 +31,7 @@ _HTTP_CODES = {
     400: "bad_request",
     404: "not_found",
     405: "method_not_allowed",
+    409: "conflict",
     413: "too_large",
     415: "unsupported_media_type",
 }
@@ -114,7 +116,11 @@ def _clean(message: str) -> str:
 
 
 def _known_fields(title: str) -> list[str]:
-    from clip_branches import schemas
-
-    model = getattr(schemas, title, None)
-    return list(model.model_fields) if isinstance(model, type) and issubclass(model, schemas.RequestModel) else []
+    """Fields of the request model of that name, wherever a service defines it."""
+    models = [RequestModel]
+    while models:
+        model = models.pop()
+        if model.__name__ == title:
+            return list(model.model_fields)
+        models.extend(model.__subclasses__())
+    return []

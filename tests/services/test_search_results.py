@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
 from clip_branches.catalogue import Catalogue
@@ -17,7 +18,7 @@ from clip_branches.engine import AnswerSet
 from clip_branches.errors import InvalidInput
 from search_service.checking import draw_sample, judge
 from search_service.columns import Columns
-from search_service.exporting import as_csv, as_json
+from search_service.exporting import Export, Group, written
 from search_service.filters import Filters, read_where
 from search_service.query import Query
 from search_service.served import Served
@@ -135,14 +136,15 @@ def test_columns_are_those_of_every_segment(catalogue: Catalogue) -> None:
     assert Columns(catalogue).names == ("kind", "stars", "price", "liked", "width", "height")
 
 
-def test_a_file_holds_every_image_with_its_label(catalogue: Catalogue, served: Served, found: AnswerSet) -> None:
+def test_a_file_holds_every_image_with_its_label(catalogue: Catalogue, found: AnswerSet) -> None:
     right, wrong = int(found.ids[3]), int(found.ids[7])
-    asked = query(positive=(right,), negative=(wrong,))
-    rows = list(csv.DictReader(io.StringIO("".join(as_csv(served, asked, found)))))
+    group = Group("x", frozenset({right}), frozenset({wrong}))
+    export = Export(catalogue, "x", found.ids, found.scores, found.votes, [group], None, {"a": 1})
+    rows = list(csv.DictReader(io.StringIO(b"".join(written(export, "csv").pieces).decode())))
     assert [int(row["id"]) for row in rows] == found.ids.tolist()
     assert [int(row["rank"]) for row in rows] == list(range(1, 201))
     assert {row["id"]: row["label"] for row in rows if row["label"]} == {str(right): "right", str(wrong): "wrong"}
-    told = json.loads("".join(as_json(served, asked, found, {"a": 1})))
+    told = json.loads(b"".join(written(export, "json").pieces))
     assert told["recipe"] == {"a": 1}
     assert [image["id"] for image in told["images"]] == found.ids.tolist()
     by_id = {image["id"]: image for image in told["images"]}
@@ -153,10 +155,13 @@ def test_a_file_holds_every_image_with_its_label(catalogue: Catalogue, served: S
     assert "=boat" in {image["metadata"].get("kind") for image in told["images"]}
 
 
-def test_an_empty_answer_is_a_file_too(served: Served) -> None:
-    empty = AnswerSet(np.zeros(0, np.uint64), np.zeros(0, np.float32))
-    assert "".join(as_csv(served, query(), empty)).startswith("rank,id,score,votes,label,source")
-    assert json.loads("".join(as_json(served, query(), empty, {})))["images"] == []
+def test_an_empty_answer_is_a_file_too(catalogue: Catalogue) -> None:
+    group = Group("x", frozenset(), frozenset())
+    empty = Export(catalogue, "x", np.zeros(0, np.uint64), np.zeros(0, np.float32), None, [group], None, {})
+    assert b"".join(written(empty, "csv").pieces).startswith(b"rank,id,score,votes,label,source")
+    for form in ("json", "coco"):
+        assert json.loads(b"".join(written(empty, form).pieces))["images"] == []
+    assert pq.read_table(io.BytesIO(b"".join(written(empty, "parquet").pieces))).num_rows == 0
 
 
 def test_a_sample_is_random_new_and_always_the_same(catalogue: Catalogue, found: AnswerSet) -> None:
