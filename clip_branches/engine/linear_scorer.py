@@ -19,6 +19,7 @@ from clip_branches.engine.checks import (
 from clip_branches.engine.clump import find_clump
 from clip_branches.engine.cut import best_threshold, between_labels, fit_offset, fit_scores, worth_moving
 from clip_branches.engine.estimator import Model
+from clip_branches.engine.guard import worth_turning
 from clip_branches.engine.kernels.linear import score_codes
 from clip_branches.engine.lean import lean
 from clip_branches.engine.logistic import Vector, times
@@ -29,9 +30,6 @@ if TYPE_CHECKING:
     from clip_branches.engine.index import BoxIndex
 
 _FEW = 30  # with fewer unlabelled images there is no distribution to cut
-# Correlation with the text's scores from which the labels have said nothing that a few of them could vouch for: then
-# the answer keeps the text's own order, instead of one that is as likely a little worse as a little better.
-_SAME = 0.99
 
 
 class LinearScorer(Model):
@@ -132,18 +130,18 @@ class _Problem:
     def solve(self) -> tuple[Vector, float, float, float]:
         """Direction (d,) of unit sd over the catalogue; slope and offset of the log odds along it; the cut in them."""
         readings = Readings(self.x, self.right, self.weight, self.rest, self.covariance, self.anchor)
-        reading = readings.weigh()
+        reading, clump = readings.weigh(), None
+        if len(self.rest) >= _FEW:
+            clump = find_clump(readings.free(), self.x, self.right, self.rest, self.covariance)
+            reading = average([reading, clump], self.covariance)
         self.trust = reading.trust
-        if len(self.rest) < _FEW:
-            return reading.direction, reading.slope, -reading.slope * _middle(reading.unseen, self.right), 0.0
-        clump = find_clump(readings.free(), self.x, self.right, self.rest, self.covariance)
-        reading = average([reading, clump], self.covariance)
-        self.trust = reading.trust
-        if clump.evidence > reading.evidence - np.log(2):  # more likely than all else together
+        alike = 0.0 if self.anchor is None else float(reading.direction @ self.covariance @ self.anchor)
+        if self.anchor is not None and not worth_turning(readings, reading, alike):
+            reading = replace(reading, direction=self.anchor, scores=readings.text, unseen=readings.text)
+        elif clump is not None and clump.evidence > reading.evidence - np.log(2):  # more likely than all else together
             return self._cut_clump(reading)
-        if self.anchor is not None and reading.direction @ self.covariance @ self.anchor > _SAME:
-            shown = times(self.x, self.anchor[:, None])[:, 0]
-            reading = replace(reading, direction=self.anchor, scores=shown, unseen=shown)
+        if clump is None:
+            return reading.direction, reading.slope, -reading.slope * _middle(reading.unseen, self.right), 0.0
         scores = times(self.rest, reading.direction[:, None])[:, 0]
         stand_ins = times(readings.stand_ins, reading.direction[:, None])[:, 0]
         offset = fit_offset(

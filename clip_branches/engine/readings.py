@@ -57,7 +57,7 @@ class Readings:
         self.x, self.right, self.weight = x, right, weight
         self.covariance, self.anchor = covariance, anchor
         self._root = _root(covariance)
-        self._text = np.zeros(len(x)) if anchor is None else times(x, anchor[:, None])[:, 0]
+        self.text = np.zeros(len(x)) if anchor is None else times(x, anchor[:, None])[:, 0]
         # Where fewer wrong than right ones are marked, random images stand in for those that are missing.
         missing = max(0.0, float(weight[right].sum() - weight[~right].sum()))
         self.stand_ins = rest[:: -(-len(rest) // _STAND_INS)] if missing and len(rest) else rest[:0]
@@ -81,6 +81,19 @@ class Readings:
         ]
         return replace(average(parts, self.covariance), evidence=float(np.logaddexp.reduce(heard)))
 
+    def words_alone(self) -> float:
+        """Log evidence of the words without any turn: only how much they say, and how many are right, is left open."""
+        return float(np.logaddexp.reduce([self._plain(pull) for pull in _PULLS]) - np.log(len(_PULLS)))
+
+    def nothing(self) -> float:
+        """Log evidence of knowing only how many of the labelled images are right."""
+        return self._plain(0.0)
+
+    def _plain(self, pull: float) -> float:
+        unmoved, root = np.zeros((len(self.x), 1)), np.ones((1, 1))
+        right = self.right.astype(np.float64)
+        return fit_logistic(unmoved, right, self.weight, pull * self.text, root, len(self.x)).evidence
+
     def free(self) -> Reading:
         """The labels alone, without the words: where a search for a clump starts."""
         return self._read(0.0, _SPREADS[-1])
@@ -99,7 +112,7 @@ class Readings:
 
     def _labels_alone(self, pull: float, spread: float) -> Fit:
         right = self.right.astype(np.float64)
-        return fit_logistic(self.x, right, self.weight, pull * self._text, spread * self._root, len(self.x))
+        return fit_logistic(self.x, right, self.weight, pull * self.text, spread * self._root, len(self.x))
 
     def _with_stand_ins(self, pull: float, spread: float) -> Fit:
         rows = np.vstack([self.x, self.stand_ins])
