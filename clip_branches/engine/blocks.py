@@ -26,11 +26,11 @@ class Blocks:
 
     def __init__(self, parts: Parts, workers: Workers) -> None:
         self.parts = parts
-        self._workers = workers
-        self._words = parts.codes.view(np.uint64)
+        self.workers = workers
+        self.words = parts.codes.view(np.uint64)
         # The zones again, a block's dimensions side by side: one line of memory for a look at one block.
-        self._low, self._high = (read_only(np.ascontiguousarray(z.T)) for z in (parts.zone_low, parts.zone_high))
-        self._n_blocks = parts.zone_low.shape[1]
+        self.low, self.high = (read_only(np.ascontiguousarray(z.T)) for z in (parts.zone_low, parts.zone_high))
+        self.n_blocks = parts.zone_low.shape[1]
 
     def codes(self, positions: Rows) -> Codes:
         """Codes of the rows, uint8 (k, 32), in the order asked for."""
@@ -45,7 +45,7 @@ class Blocks:
             own = order[slice(*piece)]
             layout.gather_ordered(parts.codes, parts.n_rows, parts.block_size, positions, own, out)
 
-        self._workers.map(gathered, self._workers.ranges(len(positions), _LEAST_ROWS))
+        self.workers.map(gathered, self.workers.ranges(len(positions), _LEAST_ROWS))
         return out
 
     def vote(
@@ -57,15 +57,15 @@ class Blocks:
 
         def scanned(blocks: tuple[int, int]) -> Any:
             return scan.scan_groups(
-                parts.codes, self._words, parts.n_rows, parts.block_size, parts.zone_low, parts.zone_high,
-                self._low, self._high, *blocks,
+                parts.codes, self.words, parts.n_rows, parts.block_size, parts.zone_low, parts.zone_high,
+                self.low, self.high, *blocks,
                 packed.starts, packed.features, packed.lows, packed.highs, groups, n_groups, need,
                 np.empty(parts.block_size, counter),
             )  # fmt: skip
 
-        found = self._over_blocks(scanned, len(groups))
+        found = self.over_blocks(scanned, len(groups))
         if reading is not None:
-            reading.add(sum(one[2] for one in found), self._n_blocks, sum(one[3] for one in found))
+            reading.add(sum(one[2] for one in found), self.n_blocks, sum(one[3] for one in found))
         return _join([one[0] for one in found]), _join([one[1] for one in found])
 
     def count(self, packed: PackedBoxes) -> NDArray[np.int64]:
@@ -76,12 +76,12 @@ class Blocks:
         def counted(blocks: tuple[int, int]) -> NDArray[np.int64]:
             inside = np.zeros(n_boxes, np.int64)
             count.count_boxes(
-                parts.codes, self._words, parts.n_rows, parts.block_size, parts.zone_low, parts.zone_high,
-                self._low, self._high, *blocks, packed.starts, packed.features, packed.lows, packed.highs, inside,
+                parts.codes, self.words, parts.n_rows, parts.block_size, parts.zone_low, parts.zone_high,
+                self.low, self.high, *blocks, packed.starts, packed.features, packed.lows, packed.highs, inside,
             )  # fmt: skip
             return inside
 
-        return sum(self._over_blocks(counted, n_boxes), np.zeros(n_boxes, np.int64))
+        return sum(self.over_blocks(counted, n_boxes), np.zeros(n_boxes, np.int64))
 
     def count_rows(self, packed: PackedBoxes, positions: Rows) -> NDArray[np.int64]:
         """How many of the rows, ascending, lie inside each box."""
@@ -92,12 +92,12 @@ class Blocks:
             first, last = np.searchsorted(positions, [block * parts.block_size for block in blocks])
             inside = np.zeros(n_boxes, np.int64)
             count.count_rows(
-                parts.codes, parts.n_rows, parts.block_size, parts.zone_low, parts.zone_high, self._low, self._high,
+                parts.codes, parts.n_rows, parts.block_size, parts.zone_low, parts.zone_high, self.low, self.high,
                 *blocks, packed.starts, packed.features, packed.lows, packed.highs, positions[first:last], inside,
             )  # fmt: skip
             return inside
 
-        return sum(self._over_blocks(counted, n_boxes), np.zeros(n_boxes, np.int64))
+        return sum(self.over_blocks(counted, n_boxes), np.zeros(n_boxes, np.int64))
 
     def score(self, positions: Rows, weights: Floats, bias: np.float32) -> Floats:
         """Scores of the rows, which ascend."""
@@ -106,11 +106,11 @@ class Blocks:
 
         def scored(piece: tuple[int, int]) -> None:
             linear.score_rows(
-                parts.codes, self._words, parts.n_rows, parts.block_size, positions[slice(*piece)], weights, bias,
+                parts.codes, self.words, parts.n_rows, parts.block_size, positions[slice(*piece)], weights, bias,
                 scores[slice(*piece)],
             )  # fmt: skip
 
-        self._workers.map(scored, self._workers.ranges(len(positions), _LEAST_ROWS))
+        self.workers.map(scored, self.workers.ranges(len(positions), _LEAST_ROWS))
         return scores
 
     def score_all(self, weights: Floats, bias: np.float32, reading: Reading | None) -> Floats:
@@ -120,11 +120,11 @@ class Blocks:
 
         def scored(blocks: tuple[int, int]) -> None:
             linear.score_all(
-                parts.codes, self._words, parts.n_rows, parts.block_size, weights, bias, *blocks, scores
+                parts.codes, self.words, parts.n_rows, parts.block_size, weights, bias, *blocks, scores
             )  # fmt: skip
 
-        self._over_blocks(scored, 1)
-        self._note(reading, self._n_blocks)
+        self.over_blocks(scored, 1)
+        self.note(reading, self.n_blocks)
         return scores
 
     def above(
@@ -132,16 +132,16 @@ class Blocks:
     ) -> tuple[Rows, Floats]:
         """Rows that score at least ``threshold``, ascending, and their scores."""
         parts = self.parts
-        bounds = self._bounds(weights, bias)
+        bounds = self.bounds(weights, bias)
 
         def screened(blocks: tuple[int, int]) -> Any:
             return screen.above(
-                parts.codes, self._words, parts.n_rows, parts.block_size, self._low, self._high,
+                parts.codes, self.words, parts.n_rows, parts.block_size, self.low, self.high,
                 bounds, weights, bias, threshold, *blocks,
             )  # fmt: skip
 
-        found = self._over_blocks(screened, 1)
-        self._note(reading, sum(one[2] for one in found))
+        found = self.over_blocks(screened, 1)
+        self.note(reading, sum(one[2] for one in found))
         return _join([one[0] for one in found]), _join([one[1] for one in found])
 
     def best(
@@ -149,11 +149,11 @@ class Blocks:
     ) -> tuple[Rows, Floats]:
         """The labels and scores of the ``k`` best rows, k <= n, and perhaps of some others; ties by label ascending."""
         parts = self.parts
-        bounds = self._bounds(weights, bias)
+        bounds = self.bounds(weights, bias)
 
         def visited(blocks: Rows, least: np.float32) -> Any:
             return screen.best(
-                parts.codes, self._words, parts.n_rows, parts.block_size, self._low, self._high,
+                parts.codes, self.words, parts.n_rows, parts.block_size, self.low, self.high,
                 bounds, blocks, weights, bias, labels, k, least,
             )  # fmt: skip
 
@@ -164,25 +164,33 @@ class Blocks:
         left = bounds >= least
         left[first] = False
         others = np.flatnonzero(left)
-        ranges = self._workers.ranges(len(others), _LEAST_BLOCKS)
-        found += self._workers.map(lambda piece: visited(others[slice(*piece)], least), ranges)
-        self._note(reading, sum(one[2] for one in found))
+        ranges = self.workers.ranges(len(others), _LEAST_BLOCKS)
+        found += self.workers.map(lambda piece: visited(others[slice(*piece)], least), ranges)
+        self.note(reading, sum(one[2] for one in found))
         return np.concatenate([one[0] for one in found]), np.concatenate([one[1] for one in found])
 
-    def _bounds(self, weights: Floats, bias: np.float32) -> Floats:
-        bounds = np.empty(self._n_blocks, np.float32)
+    def bounds(self, weights: Floats, bias: np.float32) -> Floats:
+        """A score of each block that none of its rows exceeds."""
+        bounds = np.empty(self.n_blocks, np.float32)
         linear.block_bounds(self.parts.zone_low, self.parts.zone_high, weights, bias, bounds)
         return bounds
 
-    def _over_blocks(self, function: Callable[[tuple[int, int]], Any], boxes: int) -> list[Any]:
-        least = max(8, _LEAST_BLOCKS // (1 + boxes // 4))
-        return self._workers.map(function, self._workers.ranges(self._n_blocks, least))
+    def lower_bounds(self, weights: Floats, bias: np.float32) -> Floats:
+        """A score of each block that all of its rows reach."""
+        bounds = np.empty(self.n_blocks, np.float32)
+        linear.block_bounds(self.parts.zone_high, self.parts.zone_low, weights, bias, bounds)
+        return bounds
 
-    def _note(self, reading: Reading | None, blocks: int) -> None:
+    def over_blocks(self, function: Callable[[tuple[int, int]], Any], boxes: int) -> list[Any]:
+        """``function`` of ranges of blocks that together are all, on several threads; the more boxes the smaller."""
+        least = max(8, _LEAST_BLOCKS // (1 + boxes // 4))
+        return self.workers.map(function, self.workers.ranges(self.n_blocks, least))
+
+    def note(self, reading: Reading | None, blocks: int) -> None:
         """Count blocks of which every column is read."""
         if reading is not None:
             row_bytes = self.parts.block_size * DIMS
-            reading.add(blocks, self._n_blocks, min(blocks * row_bytes, self.parts.codes.size))
+            reading.add(blocks, self.n_blocks, min(blocks * row_bytes, self.parts.codes.size))
 
 
 def read_only(array: NDArray[Any]) -> NDArray[Any]:

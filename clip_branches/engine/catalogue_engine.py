@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -18,6 +19,27 @@ from clip_branches.errors import DamagedFile, InvalidInput
 
 if TYPE_CHECKING:
     from clip_branches.catalogue import Catalogue
+
+
+@dataclass(frozen=True)
+class Part:
+    """One segment: its index, the ids of its rows, and which of them are live, bools, or None where all are."""
+
+    index: BoxIndex
+    ids: Ids
+    live: NDArray[np.bool_] | None
+
+    def ids_of(self, positions: NDArray[np.int64]) -> Ids:
+        """Ids at positions in index order."""
+        stored = self.index.stored
+        return np.asarray(self.ids)[positions if stored is None else stored[positions]]
+
+    def live_stored(self) -> NDArray[np.uint8]:
+        """1 for each live row, in index order; empty where all are."""
+        if self.live is None:
+            return np.zeros(0, np.uint8)
+        stored = self.index.stored
+        return (self.live if stored is None else self.live[stored]).view(np.uint8)
 
 
 class CatalogueEngine:
@@ -53,6 +75,11 @@ class CatalogueEngine:
                 )
             indexes.append(index)
         return cls(catalogue, indexes, quantiser)
+
+    def parts(self) -> list[Part]:
+        """Every segment."""
+        segments = zip(self._indexes, self.catalogue.segments, self._live, strict=True)
+        return [Part(index, segment.ids, live) for index, segment, live in segments]
 
     @property
     def size(self) -> int:

@@ -88,6 +88,16 @@ class BoxIndex:
         """Whether rows are stored in the caller's own order."""
         return not self._parts.rows.size
 
+    @property
+    def blocks(self) -> Blocks:
+        """The blocks, for queries over positions in index order."""
+        return self._blocks
+
+    @property
+    def stored(self) -> Rows | None:
+        """The row at each position in index order; None where they are the same."""
+        return None if self.presorted else self._parts.rows
+
     def noting(self, reading: Reading) -> Self:
         """The same index, adding to ``reading`` what its queries look at; for the use of one thread."""
         noting = copy.copy(self)
