@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,9 @@ import numpy.typing as npt
 
 from clip_branches.engine import AnswerSet, Box, BranchEnsemble, DecisionBranch, LinearScorer, Rule
 from clip_branches.engine.reading import Reading as Tally
+from clip_branches.engine.survey import survey
 from clip_branches.schemas import BoxSummary, Misplaced, ModelName, Reading
+from search_service.hits import HEAD, Hits
 from search_service.query import Query
 from search_service.served import Served
 from search_service.training import TrainedModels
@@ -28,7 +31,7 @@ class Answer:
     result_set: str
     generation: int
     model: ModelName
-    found: AnswerSet
+    hits: Hits
     cut: float | None = None
     need: int | None = None
     branches: int | None = None
@@ -37,6 +40,15 @@ class Answer:
     boxes_decide: bool = False
     covered: int = 0
     misplaced: tuple[Misplaced, ...] = ()
+
+    @property
+    def total(self) -> int:
+        return self.hits.total
+
+    @property
+    def found(self) -> AnswerSet:
+        """All hits, computed where they are not known yet."""
+        return self.hits.whole()
 
 
 @dataclass
@@ -76,41 +88,46 @@ def compute_answer(
     """The answer of ``query``; the same arguments give the same bytes, whatever else the process does."""
     if query.model == "text" and vector is not None:
         with timings.step("rank"):
-            found = served.engine.nearest_all(vector, timings.tally)
-        return Answer(result_set, served.catalogue.generation, "text", found)
+            engine = served.engine
+            hits = Hits(engine.size, engine.nearest(vector, HEAD, timings.tally), partial(engine.nearest_all, vector))
+        return Answer(result_set, served.catalogue.generation, "text", hits)
     with timings.step("train"):
         trained = models.get(query, vector, served)
         rule = Rule(trained.model, trained.described, query.boxes_off, query.cut)
     with timings.step("query"):
-        found = rule.search(served.engine, timings.tally)
-    with timings.step("explain"):
         shown = _shown(rule, len(trained.described))
-        boxes, covered = summaries(rule, shown, served, found)
+        told = survey(served.engine, rule, shown, HEAD, timings.tally)
+    with timings.step("explain"):
+        boxes = _summaries(rule, shown, told.inside, told.accepted, told.alone)
+        misplaced = _misplaced(query, rule, served)
     return Answer(
         result_set,
         served.catalogue.generation,
         name_of(trained.model, query.model),
-        found,
+        Hits(told.total, told.head, partial(rule.search, served.engine)),
         cut=None if rule.decide else float(rule.model.threshold_),
         need=rule.need if rule.decide else None,
         branches=len(rule.groups) if rule.decide else None,
         boxes=boxes,
         boxes_total=len(rule.boxes),
         boxes_decide=rule.decide,
-        covered=covered,
-        misplaced=_misplaced(query, found),
+        covered=told.covered,
+        misplaced=misplaced,
     )
 
 
-def summaries(rule: Rule, boxes: Sequence[Box], served: Served, found: AnswerSet) -> tuple[tuple[BoxSummary, ...], int]:
-    """What each box holds, exactly, and how many images of the answer lie inside any of those that are on."""
-    counts = served.engine.count(boxes)
+def summaries(rule: Rule, boxes: Sequence[Box], served: Served, found: AnswerSet) -> tuple[BoxSummary, ...]:
+    """What each box holds, exactly."""
     facts = rule.facts(served.engine, boxes, found)
-    numbers = zip(counts.tolist(), facts.accepted.tolist(), facts.alone.tolist(), strict=True)
+    return _summaries(rule, boxes, served.engine.count(boxes), facts.accepted, facts.alone)
+
+
+def _summaries(rule: Rule, boxes: Sequence[Box], *counts: npt.NDArray[np.int64]) -> tuple[BoxSummary, ...]:
+    numbers = zip(*(each.tolist() for each in counts), strict=True)
     return tuple(
         BoxSummary(**ranges(box, rule), count=count, accepted=accepted, alone=alone)
         for box, (count, accepted, alone) in zip(boxes, numbers, strict=True)
-    ), facts.covered
+    )
 
 
 def ranges(box: Box, rule: Rule) -> dict[str, Any]:
@@ -138,10 +155,10 @@ def name_of(model: object, asked: ModelName) -> ModelName:
     return names.get(type(model), asked)
 
 
-def _misplaced(query: Query, found: AnswerSet) -> tuple[Misplaced, ...]:
+def _misplaced(query: Query, rule: Rule, served: Served) -> tuple[Misplaced, ...]:
     positive, negative = np.array(query.positive, np.uint64), np.array(query.negative, np.uint64)
-    left_out = positive[np.isin(positive, found.ids, invert=True)]
-    let_in = negative[np.isin(negative, found.ids)]
+    left_out = positive[rule.predict(served.engine.codes_of(positive)) == 0]
+    let_in = negative[rule.predict(served.engine.codes_of(negative)) == 1]
     return (
         *(Misplaced(id=item, label="positive") for item in left_out.tolist()),
         *(Misplaced(id=item, label="negative") for item in let_in.tolist()),

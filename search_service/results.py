@@ -42,14 +42,14 @@ class Results:
             return self._searcher().page(name, result_set, offset, limit)
         served, answer, where = self._known(name, result_set, conditions)
         part = self._part(served, answer, where)
-        return self._searcher().page_of(result_set, part, offset, limit, of=answer.found.total)
+        return self._searcher().page_of(result_set, part, offset, limit, of=answer.total)
 
     def facets(self, name: str, result_set: str, conditions: Sequence[str]) -> FacetsResponse:
         """Every column of the catalogue over the answer, with exact counts."""
         served, answer, where = self._known(name, result_set, conditions)
         base, rest, key = self._base(served, answer, where)
         with self._searcher().at_work():
-            return self._kept_filters().facets(served, key, base, rest, result_set=result_set, of=answer.found.total)
+            return self._kept_filters().facets(served, key, base, rest, result_set=result_set, of=answer.total)
 
     def ids(self, name: str, result_set: str, conditions: Sequence[str], *, scores: bool = False) -> IdsResponse:
         """Every id of the part for which the conditions hold: of the whole answer without any."""
@@ -58,7 +58,7 @@ class Results:
         return IdsResponse(
             result_set=result_set,
             total=part.total,
-            of=answer.found.total,
+            of=answer.total,
             ids=part.ids.tolist(),
             scores=part.scores.tolist() if scores else None,
             votes=part.votes.tolist() if scores and part.votes is not None else None,

@@ -48,7 +48,7 @@ class Searcher:
         self._gate = Gate(settings.threads)
         self._models = TrainedModels(settings.unlabelled)
         files = AnswerFiles(settings.data_dir / "answers", settings.answers_disk_mb * 1_000_000)
-        self._store = AnswerStore(files, settings.answers_in_memory)
+        self._store = AnswerStore(files, settings.answers_in_memory, self._gate.idle)
 
     def search(self, name: str, body: SearchRequest) -> SearchResponse:
         """The first page of the answer to ``body``, computed unless the same was asked of this generation before."""
@@ -67,20 +67,22 @@ class Searcher:
                             image = None if uploaded is None else pixels(uploaded)
                             vector = query_vector(query, image, served)
                         request = StoredRequest(query, served.fingerprint, vector)
+                        written = self._store.put_request(key, request)
                         answer = self._compute(key, request, served, timings)
                     with timings.step("store"):
-                        self._store.put_request(key, request)
+                        written.result()
                         self._store.put(key, answer)
+                first = self._page(answer, 0, body.limit)
         return SearchResponse(
             result_set=result_set,
             catalogue=name,
             generation=answer.generation,
             model=answer.model,
-            total=answer.found.total,
+            total=answer.total,
             cut=answer.cut,
             need=answer.need,
             branches=answer.branches,
-            hits=_hits(answer.found.page(0, body.limit)),
+            hits=_hits(first),
             boxes=list(answer.boxes),
             boxes_total=answer.boxes_total,
             boxes_decide=answer.boxes_decide,
@@ -126,8 +128,9 @@ class Searcher:
 
     def page(self, name: str, result_set: str, offset: int, limit: int) -> ResultPage:
         """Hits ``offset`` to ``offset + limit - 1`` of an answer; empty beyond its end."""
-        found = self._answer(name, result_set, "result_set").found
-        return self.page_of(result_set, found, offset, limit, of=found.total)
+        answer = self._answer(name, result_set, "result_set")
+        page = self._page(answer, offset, limit)
+        return ResultPage(result_set=result_set, total=answer.total, of=answer.total, offset=offset, hits=_hits(page))
 
     def changes(self, name: str, result_set: str, since: str, offset: int, limit: int) -> ChangesResponse:
         """What is in the answer and was not in ``since``, and the reverse; a page of each, in their own order."""
@@ -149,7 +152,7 @@ class Searcher:
                 boxes=[], sql="TRUE",
             )  # fmt: skip
         with self._gate.admitted(), self._gate.computing():
-            page, _ = summaries(rule, rule.boxes[offset : offset + limit], served, answer.found)
+            page = summaries(rule, rule.boxes[offset : offset + limit], served, answer.found)
         return BoxesPage(
             result_set=result_set,
             model=answer.model,
@@ -176,7 +179,7 @@ class Searcher:
             id=item,
             accepted=rank is not None,
             rank=None if rank is None else rank + 1,
-            total=answer.found.total,
+            total=answer.total,
             model=answer.model,
             score=round(score, 6),
             cut=answer.cut,
@@ -210,6 +213,13 @@ class Searcher:
         return ResultPage(
             result_set=result_set, total=part.total, of=of, offset=offset, hits=_hits(part.page(offset, limit))
         )
+
+    def _page(self, answer: Answer, offset: int, limit: int) -> AnswerSet:
+        """A page of an answer; its first pages are at hand, for a later one all hits may have to be computed."""
+        if answer.hits.has(offset, limit):
+            return answer.hits.page(offset, limit)
+        with self._gate.computing():
+            return answer.hits.page(offset, limit)
 
     @contextmanager
     def at_work(self) -> Iterator[None]:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 
 from search_service.answering import Answer
 from search_service.stored import AnswerFiles, StoredRequest
+from search_service.writing import Writer
 
 Key = tuple[str, str]
+_WRITING = 4  # requests that wait for the disk at once
 _UNSTORED_REQUESTS = 4_096
 _MEMORY_BYTES = 512 * 1024 * 1024
 
@@ -18,11 +21,13 @@ _MEMORY_BYTES = 512 * 1024 * 1024
 class AnswerStore:
     """Answers by (catalogue, result set): a least-recently-used cache in memory over files that outlive the process."""
 
-    def __init__(self, files: AnswerFiles, in_memory: int) -> None:
+    def __init__(self, files: AnswerFiles, in_memory: int, idle: Callable[[], bool]) -> None:
+        """``idle``: says when there is time to write answers to disk."""
         self._files = files
+        self._writer = Writer(files.save, idle)
+        self._requests_at_work = ThreadPoolExecutor(_WRITING, thread_name_prefix="requests")
         self._limit = in_memory
         self._answers: OrderedDict[Key, Answer] = OrderedDict()
-        self._bytes = 0
         # Requests that the disk refused; without them an evicted answer would be lost.
         self._requests: OrderedDict[Key, StoredRequest] = OrderedDict()
         self._flights: dict[Key, tuple[threading.Lock, int]] = {}
@@ -58,9 +63,9 @@ class AnswerStore:
         return answer
 
     def put(self, key: Key, answer: Answer) -> None:
-        """Keep the answer in memory and, where the disk allows, on it."""
+        """Keep the answer in memory and, as soon as there is time and where the disk allows, on it."""
         self._remember(key, answer)
-        self._files.save(key[0], answer)
+        self._writer.add(key[0], answer)
 
     def request(self, key: Key) -> StoredRequest | None:
         """The request that gave a result set, or None when it was never made here."""
@@ -68,8 +73,11 @@ class AnswerStore:
             kept = self._requests.get(key)
         return kept if kept is not None else self._files.load_request(*key)
 
-    def put_request(self, key: Key, request: StoredRequest) -> None:
-        """Keep what the answer is computed from, before it is."""
+    def put_request(self, key: Key, request: StoredRequest) -> Future[None]:
+        """Keep what the answer is computed from; it is when the future is done. The disk is slow: compute meanwhile."""
+        return self._requests_at_work.submit(self._put_request, key, request)
+
+    def _put_request(self, key: Key, request: StoredRequest) -> None:
         if self._files.save_request(*key, request):
             return
         with self._lock:
@@ -79,14 +87,10 @@ class AnswerStore:
 
     def _remember(self, key: Key, answer: Answer) -> None:
         with self._lock:
-            before = self._answers.pop(key, None)
-            self._bytes += _size(answer) - (0 if before is None else _size(before))
+            self._answers.pop(key, None)
             self._answers[key] = answer
-            while len(self._answers) > 1 and (len(self._answers) > self._limit or self._bytes > _MEMORY_BYTES):
+            # Counted anew: an answer grows when all of its hits are asked for.
+            size = sum(one.hits.nbytes for one in self._answers.values())
+            while len(self._answers) > 1 and (len(self._answers) > self._limit or size > _MEMORY_BYTES):
                 _, evicted = self._answers.popitem(last=False)
-                self._bytes -= _size(evicted)
-
-
-def _size(answer: Answer) -> int:
-    found = answer.found
-    return int(found.ids.nbytes + found.scores.nbytes + (0 if found.votes is None else found.votes.nbytes))
+                size -= evicted.hits.nbytes

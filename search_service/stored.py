@@ -20,6 +20,7 @@ from clip_branches.engine import AnswerSet
 from clip_branches.files import TEMPORARY_PREFIX, write_whole
 from clip_branches.schemas import BoxSummary, Misplaced, ModelName
 from search_service.answering import Answer
+from search_service.hits import Hits
 from search_service.query import Query
 
 _log = logging.getLogger(__name__)
@@ -146,10 +147,12 @@ class AnswerFiles:
             result_set,
             details.generation,
             details.model,
-            AnswerSet(
-                np.ascontiguousarray(hits["id"], np.uint64),
-                np.ascontiguousarray(hits["score"], np.float32),
-                np.ascontiguousarray(hits["votes"], np.int16) if has_votes else None,
+            Hits.listed(
+                AnswerSet(
+                    np.ascontiguousarray(hits["id"], np.uint64),
+                    np.ascontiguousarray(hits["score"], np.float32),
+                    np.ascontiguousarray(hits["votes"], np.int16) if has_votes else None,
+                )
             ),
             cut=details.cut,
             need=details.need,

@@ -114,13 +114,16 @@ class CatalogueEngine:
         weights, bias = self._linear(vector)
         return self._gather([(slice(None), i.score_all(weights, bias), None) for i in self._noting(reading)])
 
-    def nearest(self, vector: Any, k: int) -> AnswerSet:
-        """The ``k`` items of largest dot product with ``vector`` (32,), or all when there are fewer."""
+    def nearest(self, vector: Any, k: int, reading: Reading | None = None) -> AnswerSet:
+        """The ``k`` items of largest dot product with ``vector`` (32,), or all when there are fewer.
+
+        ``reading`` is added what was read for it.
+        """
         k = check_count(k, "k", "CatalogueEngine.nearest")
         weights, bias = self._linear(vector)
         parts = []
         deleted = np.asarray(self.catalogue.deleted, np.uint64)
-        for index, segment in zip(self._indexes, self.catalogue.segments, strict=True):
+        for index, segment in zip(self._noting(reading), self.catalogue.segments, strict=True):
             wanted = k
             while True:
                 # Ties go by id, as in every answer, also where the k-th score is cut.

@@ -30,7 +30,7 @@ def recipe(served: Served, answer: Answer, request: StoredRequest, where: Where,
         "cut": answer.cut,
         "boxes_decide": answer.boxes_decide,
         "boxes": [box.model_dump() for box in answer.boxes],
-        "total": answer.found.total,
+        "total": answer.total,
         "shown": {name: list(values) for name, values in where},
         "exported": exported,
     }

@@ -123,6 +123,16 @@ def wait_for(app: Flask, condition: Callable[[], bool], seconds: float = 30) -> 
     return app
 
 
+def stored(folder: Path, name: str = "hits.npy", *, seconds: float = 30) -> Path:
+    """The file of a stored answer, once it is there whole: answers are written behind the response."""
+    deadline = time.monotonic() + seconds
+    while not (folder / "hits.npy").exists() or not (folder / "details.json").exists():
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"{folder} holds {[path.name for path in folder.glob('*')]}")
+        time.sleep(0.02)
+    return folder / name
+
+
 def ask(client: FlaskClient, name: str = NAME, **body: Any) -> dict[str, Any]:
     """The answer to a search that must succeed."""
     answer = client.post(f"/v1/catalogues/{name}/search", json=body)

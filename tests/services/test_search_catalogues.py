@@ -13,7 +13,7 @@ import pytest
 from flask import Flask
 
 from tests.pipeline.support import Preprocessing, write_images
-from tests.services.conftest import IMAGES, NAME, ask, every_hit, wait_for
+from tests.services.conftest import IMAGES, NAME, ask, every_hit, stored, wait_for
 
 Start = Callable[..., Flask]
 
@@ -114,13 +114,13 @@ def test_a_new_generation_is_picked_up_and_old_answers_stay(
     folder = own_data / "answers" / NAME / old["result_set"]
     other = start_search(own_data).test_client()
     assert every_hit(other, old["result_set"]) == old["hits"]
-    (folder / "hits.npy").unlink()
+    stored(folder).unlink()
     other = start_search(own_data).test_client()
     assert every_hit(other, old["result_set"]) == old["hits"]
     # ... and then no more, and says so.
     write_images(own_data / "sources" / NAME, IMAGES + 40, size=100)
     Preprocessing(tiny_models, own_data).build(own_data / "sources" / NAME, name=NAME)
-    (folder / "hits.npy").unlink()
+    stored(folder).unlink()
     gone = start_search(own_data).test_client().get(f"/v1/catalogues/{NAME}/results/{old['result_set']}")
     assert gone.status_code == 404
     assert "earlier generation" in gone.text
@@ -134,7 +134,7 @@ def test_an_evicted_answer_comes_back_bit_for_bit(
     body = {**labelled(search_app), "model": model, "without": ["green"]}
     first = ask(start_search(own_data).test_client(), **body)
     folder = own_data / "answers" / NAME / first["result_set"]
-    hits = (folder / "hits.npy").read_bytes()
+    hits = stored(folder).read_bytes()
     if lost in ("hits.npy", "details.json"):
         (folder / lost).unlink()
     elif lost == "half":
@@ -143,7 +143,7 @@ def test_an_evicted_answer_comes_back_bit_for_bit(
         flip(folder / "hits.npy")
     client = start_search(own_data).test_client()
     assert every_hit(client, first["result_set"], limit=1000) == first["hits"]
-    assert (folder / "hits.npy").read_bytes() == hits
+    wait_for(search_app, lambda: stored(folder).read_bytes() == hits)
     again = ask(client, **body)
     # Nothing is read for a stored answer.
     assert {**again, "timings_ms": None, "reading": None} == {**first, "timings_ms": None, "reading": None}
@@ -155,7 +155,7 @@ def test_an_image_need_not_be_kept_for_its_answer_to_come_back(own_data: Path, s
     image = base64.b64encode((own_data / "sources" / NAME / "0007.png").read_bytes()).decode()
     first = ask(start_search(own_data).test_client(), image=image, limit=1000)
     folder = own_data / "answers" / NAME / first["result_set"]
-    (folder / "hits.npy").unlink()
+    stored(folder).unlink()
     assert (folder / "request.json").stat().st_size < 2_000
     client = start_search(own_data).test_client()
     assert every_hit(client, first["result_set"], limit=1000) == first["hits"]
@@ -186,7 +186,7 @@ def test_old_answers_make_room_on_disk_and_come_back(own_data: Path, start_searc
 
 def test_stored_answers_need_no_pickle(own_data: Path, start_search: Start) -> None:
     answer = ask(start_search(own_data).test_client(), text="red", limit=1000)
-    hits = np.load(own_data / "answers" / NAME / answer["result_set"] / "hits.npy", allow_pickle=False)
+    hits = np.load(stored(own_data / "answers" / NAME / answer["result_set"]), allow_pickle=False)
     assert hits["id"].tolist() == [hit["id"] for hit in answer["hits"]]
 
 

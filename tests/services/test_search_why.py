@@ -15,7 +15,7 @@ from flask.testing import FlaskClient
 from clip_branches.catalogue import Catalogue
 from clip_branches.engine import Box, BoxIndex
 from tests.running import Running
-from tests.services.conftest import IMAGES, NAME, ask, every_hit
+from tests.services.conftest import IMAGES, NAME, ask, every_hit, stored
 from tests.unit.engine_stage import rows_where
 
 MODELS = ["auto", "branch", "ensemble"]
@@ -234,7 +234,7 @@ def test_explanations_outlive_the_process(
     for lost in (None, "hits.npy"):
         if lost is not None:
             for answer in (first, less):
-                (own_data / "answers" / NAME / answer["result_set"] / lost).unlink()
+                stored(own_data / "answers" / NAME / answer["result_set"], lost).unlink()
         other = start_search(own_data).test_client()
         assert told == [get(other, answer["result_set"], path) for answer in (first, less) for path in paths]
     shutil.rmtree(own_data / "answers")
