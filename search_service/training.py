@@ -66,6 +66,7 @@ def _train(
         anchor=vector,
         quantiser=served.quantiser,
         random_state=query.seed,
+        workers=engine.workers,
         **codes,
     )
     return Trained(model, tuple(explanation_boxes(model, random_state=query.seed, limit=_SHOWN_BOXES, **codes)))

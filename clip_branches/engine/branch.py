@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -77,23 +78,45 @@ class DecisionBranch(Model):
         return rows, ranked_scores(index, rows, self.ranker_), votes
 
 
+def describing_boxes(codes: Any, right: NDArray[np.bool_], random_state: int | np.random.Generator | None) -> list[Box]:
+    """Boxes that tell the ``right`` rows, at least one, of ``codes`` uint8 (n, 32) from the others.
+
+    Those of a ``DecisionBranch`` fitted to the same labels, whose ranker nobody asks for here.
+    """
+    weight = np.ones(len(right))
+    sample = TrainingSet(check_codes(codes, "describing_boxes"), right, weight, LinearScorer(), len(right))
+    generator = np.random.default_rng(random_state)
+    return grow(sample, balanced(right, weight), DecisionBranch(), generator, share=1.0)
+
+
 def grow(sample: TrainingSet, weight: Vector, model: Any, generator: np.random.Generator, share: float) -> list[Box]:
     """Boxes of one branch; ``share`` of the feature subsets is tried for each box."""
+    return draw(sample, weight, model, generator, share)()
+
+
+def draw(
+    sample: TrainingSet, weight: Vector, model: Any, generator: np.random.Generator, share: float
+) -> Callable[[], list[Box]]:
+    """As ``grow``, in two steps: all that is random now, the boxes, of any thread, when what is returned is called."""
     subsets = feature_subsets(model.subset_seed)
     seeds = generator.permutation(np.flatnonzero(sample.right & (weight > 0)))
     seeds = seeds[np.argsort(seeds >= sample.labelled, kind="stable")]  # what the user marked comes first
     allowed = np.zeros((model.max_boxes, subsets.count), np.uint8)
     for row in allowed:
         row[generator.permutation(subsets.count)[: max(1, round(share * subsets.count))]] = 1
-    features, lows, highs, sizes = grow_branch(
-        np.ascontiguousarray(sample.codes.T), weight, sample.right.astype(np.uint8), seeds,
-        subsets.starts, subsets.features, allowed, _COVERED, _PURITY, _FAILURES,
-    )  # fmt: skip
-    boxes = []
-    for i, size in enumerate(sizes):
-        cut = (lows[i, :size] > 0) | (highs[i, :size] < 255)  # a side never cut says nothing
-        boxes.append(Box(features[i, :size][cut], lows[i, :size][cut], highs[i, :size][cut]))
-    return boxes
+
+    def grown() -> list[Box]:
+        features, lows, highs, sizes = grow_branch(
+            np.ascontiguousarray(sample.codes.T), weight, sample.right.astype(np.uint8), seeds,
+            subsets.starts, subsets.features, allowed, _COVERED, _PURITY, _FAILURES,
+        )  # fmt: skip
+        boxes = []
+        for i, size in enumerate(sizes):
+            cut = (lows[i, :size] > 0) | (highs[i, :size] < 255)  # a side never cut says nothing
+            boxes.append(Box(features[i, :size][cut], lows[i, :size][cut], highs[i, :size][cut]))
+        return boxes
+
+    return grown
 
 
 def ranked_scores(index: BoxIndex, rows: Rows, ranker: LinearScorer) -> Floats:

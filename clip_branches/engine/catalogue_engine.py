@@ -76,6 +76,11 @@ class CatalogueEngine:
             indexes.append(index)
         return cls(catalogue, indexes, quantiser)
 
+    @property
+    def workers(self) -> Workers | None:
+        """The threads that share the work of a query."""
+        return self._indexes[0].blocks.workers if self._indexes else None
+
     def parts(self) -> list[Part]:
         """Every segment."""
         segments = zip(self._indexes, self.catalogue.segments, self._live, strict=True)

@@ -8,11 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clip_branches.engine.box import Box, members
-from clip_branches.engine.branch import grow, ranked_scores
+from clip_branches.engine.branch import draw, ranked_scores
 from clip_branches.engine.checks import Floats, Rows, check_codes, check_count
 from clip_branches.engine.estimator import Model
 from clip_branches.engine.linear_scorer import LinearScorer
 from clip_branches.engine.training import TrainingSet, balanced
+from clip_branches.engine.workers import Workers
 
 if TYPE_CHECKING:
     from clip_branches.engine.index import BoxIndex
@@ -44,18 +45,29 @@ class BranchEnsemble(Model):
         self.ranker = ranker
         self.random_state = random_state
 
-    def fit(self, codes: Any, labels: Any, sample_weight: Any = None, unlabelled: Any = None) -> Self:
-        """Learn from codes uint8 (n, 32) with labels 0/1 (n,), at least one of them 1."""
+    def fit(
+        self,
+        codes: Any,
+        labels: Any,
+        sample_weight: Any = None,
+        unlabelled: Any = None,
+        workers: Workers | None = None,
+    ) -> Self:
+        """Learn from codes uint8 (n, 32) with labels 0/1 (n,), at least one of them 1.
+
+        workers: threads that share the branches; they change nothing but the time.
+        """
         self._forget()
         branches = check_count(self.n_estimators, "n_estimators", "BranchEnsemble")
         check_count(self.max_boxes, "max_boxes", "BranchEnsemble")
         sample = TrainingSet.read(codes, labels, sample_weight, unlabelled, self.ranker, "BranchEnsemble.fit")
         generator = np.random.default_rng(self.random_state)
         drawn = np.stack([_bootstrap(sample.right, generator) for _ in range(branches)])
-        boxes = [
-            grow(sample, balanced(sample.right, sample.weight * times), self, generator, share=self.subset_share)
+        branches_drawn = [
+            draw(sample, balanced(sample.right, sample.weight * times), self, generator, share=self.subset_share)
             for times in drawn
         ]
+        boxes = (Workers() if workers is None else workers).map(lambda grown: grown(), branches_drawn)
         self.boxes_: list[list[Box]] = boxes
         self.need_ = _choose_need(sample, drawn, boxes)
         self.ranker_ = sample.ranker

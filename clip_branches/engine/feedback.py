@@ -8,10 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clip_branches.engine.box import Box, members
-from clip_branches.engine.branch import DecisionBranch
+from clip_branches.engine.branch import DecisionBranch, describing_boxes
 from clip_branches.engine.checks import DIMS, check_codes
 from clip_branches.engine.ensemble import BranchEnsemble
 from clip_branches.engine.linear_scorer import LinearScorer
+from clip_branches.engine.workers import Workers
 from clip_branches.errors import InvalidInput
 
 Model = DecisionBranch | BranchEnsemble | LinearScorer
@@ -29,10 +30,12 @@ def fit_feedback(
     unlabelled: Any = None,
     quantiser: Any = None,
     random_state: int | np.random.Generator | None = 0,
+    workers: Workers | None = None,
 ) -> Model:
     """A fitted model from codes uint8 (k, 32) labelled right and wrong and codes drawn at random from the catalogue.
 
-    anchor: the query's unit vector, float (32,), or None for a search by labels alone. A new model every call; raises
+    anchor: the query's unit vector, float (32,), or None for a search by labels alone. workers: threads that share the
+    training of an ensemble. A new model every call; raises
     InvalidInput when there is no positive or the name is not one of MODEL_NAMES.
     """
     if name not in MODEL_NAMES:
@@ -46,15 +49,14 @@ def fit_feedback(
             field="positive",
         )
     scorer = LinearScorer(anchor=anchor, quantiser=quantiser)
-    model: Model
-    if name in ("auto", "linear"):
-        model = scorer
-    elif name == "branch":
-        model = DecisionBranch(ranker=scorer, random_state=random_state)
-    else:
-        model = BranchEnsemble(ranker=scorer, random_state=random_state)
     labels = np.repeat([1, 0], [len(right), len(wrong)])
-    return model.fit(np.vstack([right, wrong]), labels, unlabelled=rest)
+    codes = np.vstack([right, wrong])
+    if name in ("auto", "linear"):
+        return scorer.fit(codes, labels, unlabelled=rest)
+    if name == "branch":
+        return DecisionBranch(ranker=scorer, random_state=random_state).fit(codes, labels, unlabelled=rest)
+    ensemble = BranchEnsemble(ranker=scorer, random_state=random_state)
+    return ensemble.fit(codes, labels, unlabelled=rest, workers=workers)
 
 
 def explanation_boxes(
@@ -85,7 +87,7 @@ def explanation_boxes(
         accepted = model.predict(codes)
         if not accepted.any():
             accepted[np.argmax(model.decision_function(codes))] = 1
-        boxes = list(DecisionBranch(random_state=random_state).fit(codes, accepted).boxes_)
+        boxes = describing_boxes(codes, accepted == 1, random_state)
     else:
         boxes = []
     return _most_telling(list(dict.fromkeys(boxes)), model, codes, limit)
