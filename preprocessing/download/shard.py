@@ -47,7 +47,9 @@ class ShardFolder:
         self._journal = Journal(root / f".{self.name}.journal")
         self._table_path = root / f"{self.name}.parquet"
         self._stats_path = root / f"{self.name}_stats.json"
-        self._results: dict[int, Result] = {}
+        # As long as the links from the start: a table that grows in one thread after the other leaves each some memory.
+        self._results: list[Result | None] = [None] * len(self._urls)
+        self._done = 0
         self._lock = threading.Lock()
         self.is_finished = False
         self._started = time.time()
@@ -57,41 +59,41 @@ class ShardFolder:
         """The rows that are still to be fetched, in order; none when the shard is finished."""
         if self._stats_path.exists():
             before, results = read_table(self._table_path)
-            self._results = self._taken_over(results)
-            anew = told_otherwise(self.links, before)
-            for row in anew:
-                if self._results.get(row, {}).get("status") == SUCCESS:
-                    self._describe(row, self._results[row])
+            self._take_over(self._still_true(results))
+            anew = set(told_otherwise(self.links, before))
+            for row, result in self._finished_rows():
+                if row in anew and result["status"] == SUCCESS:
+                    self._describe(row, result)
             if self.is_complete:
                 if anew:  # the table last: it is what tells whether this was done
                     self._write_table()
                 self.is_finished = True
                 return []
         else:
-            self._results = {entry.row: entry.result for entry in self._journal.entries() if self._holds(entry)}
+            self._take_over({entry.row: entry.result for entry in self._journal.entries() if self._holds(entry)})
         # From a table back to a journal first: a run that is killed from here on finds one or the other.
-        self._journal.rewrite(self._urls, self._results)
+        self._journal.rewrite(self._urls, dict(self._finished_rows()))
         self._stats_path.unlink(missing_ok=True)
         self._table_path.unlink(missing_ok=True)
         self.folder.mkdir(parents=True, exist_ok=True)
         self._remove_strangers()
         self._journal.open()
-        return [row for row in range(len(self._urls)) if row not in self._results]
+        return [row for row, result in enumerate(self._results) if result is None]
 
     @property
     def done(self) -> int:
         """How many links are done."""
-        return len(self._results)
+        return self._done
 
     @property
     def is_complete(self) -> bool:
         """True when all links are done."""
-        return len(self._results) == len(self._urls)
+        return self._done == len(self._urls)
 
     @property
     def failures(self) -> list[tuple[str, str, str]]:
         """(url, status, error) of every link that failed, in order."""
-        failed = [(row, result) for row, result in sorted(self._results.items()) if result["status"] != SUCCESS]
+        failed = [(row, result) for row, result in self._finished_rows() if result["status"] != SUCCESS]
         return [(self._urls[row] or f"row {row}", result["status"], result["error_message"]) for row, result in failed]
 
     def key(self, row: int) -> str:
@@ -124,7 +126,7 @@ class ShardFolder:
         """Write the table and the statistics; call it once all rows are done."""
         self.close()
         self._write_table()
-        write_statistics(self._stats_path, list(self._results.values()), self._started)
+        write_statistics(self._stats_path, [result for _, result in self._finished_rows()], self._started)
         self._journal.remove()
         self.is_finished = True
 
@@ -133,9 +135,16 @@ class ShardFolder:
         with self._lock:
             self._journal.close()
 
+    def _take_over(self, results: dict[int, Result]) -> None:
+        self._results = [results.get(row) for row in range(len(self._urls))]
+        self._done = len(results)
+
+    def _finished_rows(self) -> list[tuple[int, Result]]:
+        return [(row, result) for row, result in enumerate(self._results) if result is not None]
+
     def _write_table(self) -> None:
-        rows = range(len(self._urls))
-        write_table(self._table_path, self.links, [self.key(row) for row in rows], [self._results[row] for row in rows])
+        rows = self._finished_rows()
+        write_table(self._table_path, self.links, [self.key(row) for row, _ in rows], [result for _, result in rows])
 
     def _describe(self, row: int, result: Result) -> None:
         """Write the text and the facts of an image."""
@@ -157,10 +166,11 @@ class ShardFolder:
     def _note(self, row: int, result: Result) -> bool:
         with self._lock:
             # Of a run that was stopped meanwhile, the row is fetched again.
-            if not self._journal.is_open or row in self._results:
+            if not self._journal.is_open or self._results[row] is not None:
                 return False
             self._journal.append(Entry(row, self._urls[row], result))
             self._results[row] = result
+            self._done += 1
             return self.is_complete
 
     def _holds(self, entry: Entry) -> bool:
@@ -176,7 +186,7 @@ class ShardFolder:
         except OSError:
             return False
 
-    def _taken_over(self, rows: list[Result]) -> dict[int, Result]:
+    def _still_true(self, rows: list[Result]) -> dict[int, Result]:
         """Those ``rows`` of a finished shard that are still this table's links, and whose images are there."""
         files = {name.partition(".")[0]: name for name in _image_names(self.folder)}
         results: dict[int, Result] = {}
@@ -197,7 +207,7 @@ class ShardFolder:
 
     def _remove_strangers(self) -> None:
         """Remove files of rows that are not done: half-written ones, and images of links that are no longer here."""
-        known = {self.key(row) for row, result in self._results.items() if result["status"] == SUCCESS}
+        known = {self.key(row) for row, result in self._finished_rows() if result["status"] == SUCCESS}
         for path in self.folder.iterdir():
             if path.name.startswith(".tmp-") or path.name.partition(".")[0] not in known:
                 path.unlink(missing_ok=True)
