@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 from clip_branches.errors import InvalidInput
 from preprocessing.metadata import storable_columns
 from preprocessing.report import Note, second_caption
+from preprocessing.sources.tables import first_bad_line, known_encoding, wrong_encoding
 
 _FILE_COLUMNS = ("filename", "file_name", "image_path")
 _CAPTION_COLUMNS = ("caption",)
@@ -28,11 +29,12 @@ def find_captions(source: Path) -> Path | None:
 class CaptionFile:
     """A file of captions, read whole: one row an image, further columns are metadata.
 
-    Raises InvalidInput for a file that is missing, unreadable, not UTF-8, or without the columns filename and caption.
+    Raises InvalidInput for a file that is missing, unreadable, not in ``encoding``, or without the columns filename and
+    caption.
     """
 
-    def __init__(self, path: Path) -> None:
-        table = _read_table(path)
+    def __init__(self, path: Path, encoding: str = "utf-8") -> None:
+        table = _read_table(path, known_encoding(encoding))
         file_column = _find_column(path, table, _FILE_COLUMNS)
         caption_column = _find_column(path, table, _CAPTION_COLUMNS)
         self.path = path
@@ -95,7 +97,7 @@ def _key(name: str) -> str:
     return unicodedata.normalize("NFC", name.strip().replace("\\", "/")).removeprefix("./")
 
 
-def _read_table(path: Path) -> pa.Table:
+def _read_table(path: Path, encoding: str) -> pa.Table:
     if not path.is_file():
         raise InvalidInput(f"The captions must be a CSV, TSV or Parquet file. Got {path}, which is not there.")
     suffix = path.suffix.lower()
@@ -107,14 +109,18 @@ def _read_table(path: Path) -> pa.Table:
             types = {form: pa.string() for name in names for form in (name, name.upper(), name.capitalize())}
             return pyarrow.csv.read_csv(
                 path,
+                read_options=pyarrow.csv.ReadOptions(encoding="utf8" if encoding == "utf-8" else encoding),
                 parse_options=pyarrow.csv.ParseOptions(
                     delimiter="\t" if suffix == ".tsv" else ",", newlines_in_values=True
                 ),
                 convert_options=pyarrow.csv.ConvertOptions(column_types=types),
             )
-    except (pa.ArrowException, OSError) as error:
-        first = str(error).splitlines()[0]
-        raise InvalidInput(f"The captions in {path} must be readable as {suffix[1:]}, in UTF-8: {first}.") from error
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+        line = first_bad_line(path, encoding) if suffix in (".csv", ".tsv") else None
+        if line is not None:
+            raise wrong_encoding(f"The captions in {path}", encoding, line) from error
+        first = (str(error).splitlines() or ["unknown"])[0]
+        raise InvalidInput(f"The captions in {path} must be readable as {suffix[1:]}. Got: {first}") from error
     raise InvalidInput(f"The captions must be a .csv, .tsv or .parquet file. Got {path} instead.")
 
 
@@ -123,7 +129,8 @@ def _find_column(path: Path, table: pa.Table, names: tuple[str, ...]) -> str:
         for column in table.column_names:
             if column.strip().lower() == wanted:
                 return str(column)
-    raise InvalidInput(f"The captions in {path} must have a column {names[0]!r}. Got {table.column_names} instead.")
+    known = f"{names[0]!r}" + (f" (or {', '.join(map(repr, names[1:]))})" if names[1:] else "")
+    raise InvalidInput(f"The captions in {path} must have a column {known}. Got {table.column_names} instead.")
 
 
 def _strings(path: Path, table: pa.Table, column: str) -> list[str | None]:

@@ -19,9 +19,11 @@ from preprocessing.recipe import ProjectionSection
 
 # From here on a catalogue's own vectors say more about its range than the model's training data.
 ENOUGH_TO_FIT = 1_000
+# Different captions from which on pairs tell more of 32 good directions than the images alone do.
+PAIRS_TO_FIT = 256
 _BLOCK = 16_384
 _TEXTS_TO_FIT = 2_000
-# Ordinary words for a linear head of a catalogue without captions: it only takes the mean of their embeddings.
+# Ordinary words for a head of principal axes without captions: it only takes the mean of their embeddings.
 _PHRASES = tuple(
     f"a photo of {thing}"
     for thing in (
@@ -69,7 +71,8 @@ def prepare_projection(
     folder: Path,
     section: ProjectionSection,
 ) -> Projection:
-    """Project ``embeddings`` (n, d) by the head that ``section`` names, the model's, or a linear one fitted to them.
+    """Project ``embeddings`` (n, d) by the head that ``section`` names, the model's, or a linear one fitted to them
+    (to pairs with captions where there are enough).
 
     The quantiser is fitted to the vectors when there are at least 1,000, or when there is none of that kind for this
     very head. What is fitted or turned is saved in ``folder``. Raises ConfigurationError for a head that was trained on
@@ -118,10 +121,19 @@ def _project(head: Head, embeddings: npt.NDArray[np.float16]) -> npt.NDArray[np.
 def _fit_head(
     model: str, models_dir: Path, embeddings: npt.NDArray[np.float16], captions: Sequence[str | None]
 ) -> Head:
+    """A linear head: of pairs where there are captions enough, else of the images' principal axes."""
     from clip_branches.encoding import Encoder
+    from clip_branches.encoding.paired import fit_paired
 
-    texts = sorted({caption for caption in captions if caption})
+    first: dict[str, int] = {}
+    for row, caption in enumerate(captions):
+        if caption:
+            first.setdefault(caption, row)
+    texts = sorted(first)
     every = max(1, len(texts) // _TEXTS_TO_FIT)
-    texts = texts[::every][:_TEXTS_TO_FIT] or list(_PHRASES)
+    texts = texts[::every][:_TEXTS_TO_FIT]
     encoder = Encoder.load(model, models_dir=models_dir, threads=None)
-    return Head.fit_linear(embeddings.astype(np.float32), encoder.embed_texts(texts))
+    described = encoder.embed_texts(texts or list(_PHRASES))
+    if len(texts) < PAIRS_TO_FIT:
+        return Head.fit_linear(embeddings.astype(np.float32), described)
+    return fit_paired(embeddings[[first[text] for text in texts]].astype(np.float32), described)

@@ -26,7 +26,7 @@ _SOURCE_OPTIONS = (
     click.option("--image-column", help="Hugging Face: column of the images.  [default: image, ...]"),
     click.option("--split", help="Hugging Face, CIFAR-10: train, test, ...  [default: all]"),
     click.option("--images", type=_FOLDER, help="Embeddings: folder of the images.  [default: SOURCE]"),
-    click.option("--encoding", help="Table of addresses: such as latin-1.  [default: utf-8]"),
+    click.option("--encoding", help="Folder's captions, table of addresses: such as latin-1.  [default: utf-8]"),
     click.option(
         "--crop-bottom", type=click.IntRange(0), help="Table of addresses: pixels to cut off; Shutterstock: 30."
     ),

@@ -30,14 +30,19 @@ class Found(NamedTuple):
 
 
 def list_folder(
-    folder: Path, captions: Path | None, *, leave_out: Path | None = None, sidecars: Sidecars | None = None
+    folder: Path,
+    captions: Path | None,
+    *,
+    encoding: str = "utf-8",
+    leave_out: Path | None = None,
+    sidecars: Sidecars | None = None,
 ) -> Listing:
     """Every image below ``folder``, with captions of the file ``captions``, or else of .txt files beside the images.
 
-    ``sidecars`` are the texts as an earlier look found them. Raises InvalidInput for a folder or a captions file that
-    cannot be used.
+    ``encoding`` is that of the captions file, ``sidecars`` are the texts as an earlier look found them. Raises
+    InvalidInput for a folder or a captions file that cannot be used.
     """
-    told = CaptionFile(captions) if captions else None
+    told = CaptionFile(captions, encoding) if captions else None
     files, dropped, texts = list_images(folder, leave_out=leave_out)
     sources = [file.source for file in files]
     if told is None:

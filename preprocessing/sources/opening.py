@@ -54,7 +54,9 @@ def list_source(section: SourceSection, data_dir: Path, name: str, sidecars: Sid
 
 def _list(section: SourceSection, root: Path, data_dir: Path, sidecars: Sidecars | None) -> Listing:
     if isinstance(section, FolderSource):
-        return list_folder(section.path, section.captions, leave_out=data_dir, sidecars=sidecars)
+        return list_folder(
+            section.path, section.captions, encoding=section.encoding, leave_out=data_dir, sidecars=sidecars
+        )
     if not root.is_dir():
         raise InvalidInput(f"The source must be a folder. Got {root} instead.")
     if isinstance(section, EmbeddingsSource):

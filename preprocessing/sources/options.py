@@ -22,6 +22,7 @@ class FolderSource(_Source):
 
     kind: Literal["folder"] = "folder"
     captions: Annotated[Path | None, Field(description="CSV, TSV or Parquet file of captions.")] = None
+    encoding: Annotated[str, Field(description="Of captions in a CSV or TSV file.")] = "utf-8"
 
 
 class _Fetched(_Source):

@@ -37,7 +37,7 @@ class TableFile:
         self._delimiter = "\t" if suffix.startswith(".tsv") else "," if suffix.startswith(".csv") else None
         if self._delimiter is None and suffix not in (".parquet", ".pq"):
             raise InvalidInput(f"The table must be a .csv, .tsv or .parquet file. Got {path} instead.")
-        self._encoding = _known_encoding(encoding)
+        self._encoding = known_encoding(encoding)
         # Arrow reads its own name of UTF-8 without going through Python.
         self._arrow_encoding = "utf8" if self._encoding == "utf-8" else self._encoding
         self._given_names: list[str] | None = None
@@ -117,12 +117,9 @@ class TableFile:
             return [str(name) for name in reader.schema.names]
 
     def _unreadable(self, error: Exception) -> InvalidInput:
-        line = None if self._delimiter is None else _first_bad_line(self.path, self._encoding)
+        line = None if self._delimiter is None else first_bad_line(self.path, self._encoding)
         if line is not None:
-            return InvalidInput(
-                f"The table {self.path} must be text in {self._encoding}. Line {line} is not; "
-                "save the file as UTF-8, or name its encoding with --encoding, such as latin-1."
-            )
+            return wrong_encoding(f"The table {self.path}", self._encoding, line)
         first = (str(error).splitlines() or ["unknown"])[0]
         return InvalidInput(f"The table {self.path} must be readable as its suffix says. Got: {first}")
 
@@ -132,14 +129,24 @@ def is_address(text: str) -> bool:
     return text.strip().strip('"').lower().startswith(("http://", "https://"))
 
 
-def _known_encoding(encoding: str) -> str:
+def wrong_encoding(what: str, encoding: str, line: int) -> InvalidInput:
+    """The error for a file, ``what``, whose ``line`` is not text in ``encoding``."""
+    return InvalidInput(
+        f"{what} must be text in {encoding}. Line {line} is not; save the file as UTF-8, or name its encoding with "
+        "--encoding, such as latin-1."
+    )
+
+
+def known_encoding(encoding: str) -> str:
+    """Python's name of ``encoding``; InvalidInput when it has none."""
     try:
         return codecs.lookup(encoding).name
     except LookupError as error:
         raise InvalidInput(f"The encoding must be one that Python knows (utf-8, latin-1). Got {encoding!r}.") from error
 
 
-def _first_bad_line(path: Path, encoding: str) -> int | None:
+def first_bad_line(path: Path, encoding: str) -> int | None:
+    """The first line of the text file ``path`` that is not in ``encoding``, counted from 1; None when all are."""
     with path.open("rb") as file:
         for number, line in enumerate(file, 1):
             try:

@@ -31,7 +31,7 @@ from preprocessing.sources.opening import image_root
 from preprocessing.workplace import Workplace
 
 # Raised when the same inputs begin to give another index.
-_INDEXING = 1
+_INDEXING = 2
 
 
 def index_images(work: Workplace, recipe: Recipe, models_dir: Path) -> Summary:

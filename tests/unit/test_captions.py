@@ -107,6 +107,14 @@ def test_composed_and_decomposed_letters_are_the_same_name(folder: Path) -> None
     assert (table.column("caption").to_pylist(), notes) == (["found"], [])
 
 
+def test_captions_in_another_encoding_are_read_by_its_name(folder: Path) -> None:
+    path = folder / "captions.csv"
+    path.write_bytes("filename,caption\nimages/a.jpg,café\n".encode("latin-1"))
+    assert CaptionFile(path, "latin-1").captions == ["café"]
+    with pytest.raises(InvalidInput, match="must be one that Python knows"):
+        CaptionFile(path, "klingon")
+
+
 def test_odd_rows_are_notes(folder: Path) -> None:
     path = folder / "captions.csv"
     path.write_text("filename,caption\nimages/a.jpg,first\nimages/a.jpg,second\nnowhere.jpg,lost\n,nameless\n")
@@ -153,9 +161,13 @@ def test_metadata_of_any_type_becomes_plain(folder: Path) -> None:
     ("name", "content", "message"),
     [
         ("captions.csv", b"", "must be readable as csv"),
-        ("captions.csv", b"filename,caption\na.jpg,caf\xe9\n", "UTF-8"),
+        ("captions.csv", b"filename,caption\na.jpg,caf\xe9\n", "Line 2 is not; save the file as UTF-8"),
         ("captions.csv", b"filename,caption\na.jpg,x,y\n", "must be readable as csv"),
-        ("captions.csv", b"name,caption\na.jpg,x\n", r"column 'filename'. Got \['name', 'caption'\]"),
+        (
+            "captions.csv",
+            b"name,caption\na.jpg,x\n",
+            r"column 'filename' \(or 'file_name', 'image_path'\). Got \['name', 'caption'\]",
+        ),
         ("captions.csv", b"filename,text\na.jpg,x\n", "column 'caption'"),
         ("captions.parquet", b"PAR1 not really", "must be readable as parquet"),
         ("captions.json", b"{}", r"\.csv, \.tsv or \.parquet"),
