@@ -99,6 +99,11 @@ class Columns:
         found: Rows = self._starts[numbers] + rows
         return found
 
+    def everything(self) -> Rows:
+        """Rows of all images that are not deleted, ascending."""
+        ids = np.concatenate([segment.ids for segment in self._catalogue.segments])
+        return np.flatnonzero(self._catalogue.contains(ids)).astype(np.int64)
+
     def _column(self, name: str) -> Column:
         parts = [
             segment.table([name]).column(name) if name in (*segment.metadata_columns, *_SIZES) else None

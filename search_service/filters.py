@@ -59,7 +59,7 @@ class Filters:
         """The images of the answer for which the conditions hold, in its order; ``key`` names the answer."""
         if not where:
             return found
-        columns, rows = self._open(served, key, found)
+        columns, rows = self.open(served, key, found)
         mask = _all([column.having(values, rows) for column, values in _chosen(columns, where)], len(rows))
         return found.keep(mask)
 
@@ -67,7 +67,7 @@ class Filters:
         self, served: Served, key: str, found: AnswerSet, where: Where, *, result_set: str, of: int
     ) -> FacetsResponse:
         """Every column that tells images of the answer apart, each counted with the other columns' conditions."""
-        columns, rows = self._open(served, key, found)
+        columns, rows = self.open(served, key, found)
         masks = {column.name: column.having(values, rows) for column, values in _chosen(columns, where)}
         asked = dict(where)
         facets = []
@@ -82,7 +82,8 @@ class Filters:
             columns=[facet for facet in facets if _tells(facet) or facet.name in asked],
         )
 
-    def _open(self, served: Served, key: str, found: AnswerSet) -> tuple[Columns, Rows]:
+    def open(self, served: Served, key: str, found: AnswerSet) -> tuple[Columns, Rows]:
+        """The catalogue's columns, and the rows in them of the images of the answer that ``key`` names."""
         with self._lock:
             columns = self._columns.pop(served.fingerprint, None) or Columns(served.catalogue)
             self._columns[served.fingerprint] = columns

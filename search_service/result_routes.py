@@ -9,6 +9,7 @@ from flask_openapi3.models.tag import Tag
 from flask_openapi3.openapi import OpenAPI
 from pydantic import BaseModel, Field
 
+from clip_branches.looking_schemas import FiguresResponse, MapResponse
 from clip_branches.result_schemas import (
     FILE_FORMAT,
     MAX_CONDITIONS,
@@ -57,6 +58,9 @@ class PartQuery(WhereQuery):
 
     offset: int = Field(0, ge=0, le=2**53, description="Hits to skip.")
     limit: int = Field(60, ge=1, le=MAX_PAGE, description="Most hits to give.")
+    order: Literal["best", "alike"] = Field(
+        "best", description="'best': best first; 'alike': neighbours look alike. Both are all of the part, and stable."
+    )
 
 
 class SampleQuery(RequestModel):
@@ -86,12 +90,26 @@ def register(app: OpenAPI, state: SearchState) -> None:
     @app.get(root, tags=tags, responses={200: ResultPage})
     def page(path: ResultPath, query: PartQuery) -> Response:
         """A page of an answer, or of a part of it; pages never change, and together they are the whole."""
-        return json_response(results.page(path.name, path.result_set, query.offset, query.limit, query.where))
+        return json_response(
+            results.page(
+                path.name, path.result_set, query.offset, query.limit, query.where, alike=query.order == "alike"
+            )
+        )
 
     @app.get(f"{root}/facets", tags=tags, responses={200: FacetsResponse})
     def facets(path: ResultPath, query: WhereQuery) -> Response:
         """The catalogue's own columns over an answer, each value with its exact count."""
         return json_response(results.facets(path.name, path.result_set, query.where))
+
+    @app.get(f"{root}/map", tags=tags, responses={200: MapResponse})
+    def map_of(path: ResultPath, query: WhereQuery) -> Response:
+        """An answer as points: images that look alike lie near each other."""
+        return json_response(results.map(path.name, path.result_set, query.where))
+
+    @app.get(f"{root}/figures", tags=tags, responses={200: FiguresResponse})
+    def figures(path: ResultPath, query: WhereQuery) -> Response:
+        """An answer in figures: the catalogue's columns over it and over everything, and its scores."""
+        return json_response(results.figures(path.name, path.result_set, query.where))
 
     @app.get(f"{root}/ids", tags=tags, responses={200: IdsResponse})
     def ids(path: ResultPath, query: IdsQuery) -> Response:

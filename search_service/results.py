@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from clip_branches.engine import AnswerSet
 from clip_branches.errors import InvalidInput
+from clip_branches.looking_schemas import FiguresResponse, MapResponse
 from clip_branches.result_schemas import (
     CheckHit,
     CheckPage,
@@ -18,6 +19,7 @@ from clip_branches.result_schemas import (
     IdsResponse,
 )
 from clip_branches.schemas import ResultPage
+from search_service.looking import Looking
 
 BOX = "@box"  # a condition on it holds for the images inside one of the answer's boxes
 
@@ -35,13 +37,22 @@ class Results:
     def __init__(self, searcher: Callable[[], Searcher]) -> None:
         self._searcher = searcher
         self._filters: Filters | None = None
+        self._looking = Looking()
 
-    def page(self, name: str, result_set: str, offset: int, limit: int, conditions: Sequence[str]) -> ResultPage:
-        """Hits ``offset`` to ``offset + limit - 1`` of the part for which the conditions hold."""
-        if not conditions:
+    def page(
+        self, name: str, result_set: str, offset: int, limit: int, conditions: Sequence[str], *, alike: bool = False
+    ) -> ResultPage:
+        """Hits ``offset`` to ``offset + limit - 1`` of the part for which the conditions hold.
+
+        Best first, or ``alike``: in an order in which neighbours look alike.
+        """
+        if not conditions and not alike:
             return self._searcher().page(name, result_set, offset, limit)
         served, answer, where = self._known(name, result_set, conditions)
         part = self._part(served, answer, where)
+        if alike:
+            with self._searcher().at_work():
+                part = self._looking.alike(served, f"{result_set} {where}", part)
         return self._searcher().page_of(result_set, part, offset, limit, of=answer.total)
 
     def facets(self, name: str, result_set: str, conditions: Sequence[str]) -> FacetsResponse:
@@ -63,6 +74,20 @@ class Results:
             scores=part.scores.tolist() if scores else None,
             votes=part.votes.tolist() if scores and part.votes is not None else None,
         )
+
+    def map(self, name: str, result_set: str, conditions: Sequence[str]) -> MapResponse:
+        """The part for which the conditions hold as points of a map."""
+        served, answer, where = self._known(name, result_set, conditions)
+        part = self._part(served, answer, where)
+        with self._searcher().at_work():
+            return self._looking.map(served, f"{result_set} {where}", part, result_set=result_set)
+
+    def figures(self, name: str, result_set: str, conditions: Sequence[str]) -> FiguresResponse:
+        """The part for which the conditions hold in figures, beside the catalogue."""
+        served, answer, where = self._known(name, result_set, conditions)
+        part, filters = self._part(served, answer, where), self._kept_filters()
+        with self._searcher().at_work():
+            return self._looking.figures(served, filters, answer.found, result_set, part, result_set=result_set)
 
     def cuts(self, name: str, result_set: str) -> CutsResponse:
         """What other cuts on the score would give."""

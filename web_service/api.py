@@ -10,6 +10,7 @@ from flask_openapi3.openapi import OpenAPI
 from pydantic import BaseModel, Field
 
 from clip_branches.errors import UnknownCatalogue, UnknownResultSet
+from clip_branches.looking_schemas import FiguresResponse, MapResponse
 from clip_branches.result_schemas import CheckPage, CheckResponse, CutsResponse, FacetsResponse, IdsResponse
 from clip_branches.schemas import (
     BoxesPage,
@@ -87,6 +88,16 @@ def register(app: OpenAPI, *, search: Upstream, data: Upstream) -> None:
     def facets(path: ResultPath) -> Response:
         """The catalogue's own columns over an answer, with exact counts."""
         return search.forward(f"{_result_set(path)}/facets")
+
+    @app.get("/api/catalogues/<name>/results/<result_set>/map", tags=found, responses={200: MapResponse})
+    def map_of(path: ResultPath) -> Response:
+        """An answer as points of a map."""
+        return search.forward(f"{_result_set(path)}/map")
+
+    @app.get("/api/catalogues/<name>/results/<result_set>/figures", tags=found, responses={200: FiguresResponse})
+    def figures(path: ResultPath) -> Response:
+        """An answer in figures, beside the catalogue."""
+        return search.forward(f"{_result_set(path)}/figures")
 
     @app.get("/api/catalogues/<name>/results/<result_set>/ids", tags=found, responses={200: IdsResponse})
     def ids(path: ResultPath) -> Response:

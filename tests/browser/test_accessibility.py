@@ -44,6 +44,10 @@ def test_a_whole_search_by_keyboard_alone(person: Person) -> None:
     press("ArrowRight")
     expect(page.locator("#tab-check")).to_have_attribute("aria-selected", "true")
     press("ArrowRight")
+    expect(page.locator("#tab-map")).to_have_attribute("aria-selected", "true")
+    press("ArrowRight")
+    expect(page.locator("#tab-figures")).to_have_attribute("aria-selected", "true")
+    press("ArrowRight")
     expect(page.locator("#tab-answer")).to_be_focused()
     # A mark is taken back in the tray; the focus stays in it.
     page.locator("#rights .thumb").first.focus()
@@ -178,9 +182,22 @@ def _checking(person: Person) -> None:
     expect(person.page.locator("#check-body .meter")).to_have_count(2)
 
 
+def _map(person: Person) -> None:
+    _refined(person)
+    person.page.click("#tab-map")
+    person.page.locator("#groups .group").first.click(timeout=60_000)  # a map is computed when first asked for
+    expect(person.page.locator("#selection")).to_be_visible()
+
+
+def _figures(person: Person) -> None:
+    _refined(person)
+    person.page.click("#tab-figures")
+    expect(person.page.locator("#figures .figure").first).to_be_visible()
+
+
 _STATES: list[State] = [
     _first_visit, _text, _labelled, _refined, _captions, _selected, _looking_closer, _keys, _problem,
-    _filtered, _saving, _explained, _to_label_next, _checking,
+    _filtered, _saving, _explained, _to_label_next, _checking, _map, _figures,
 ]  # fmt: skip
 
 
@@ -202,6 +219,12 @@ def test_axe_finds_nothing_on_a_phone(meet: Meet) -> None:
     person.page.click("#panel-button")
     person.page.click("#tray-handle")
     _has_no_violation(person)
+    person.page.click("#tray-handle")
+    for tab, part in (("map", "#groups .group"), ("figures", "#figures .figure")):
+        person.page.click(f"#tab-{tab}")
+        expect(person.page.locator(part).first).to_be_visible(timeout=60_000)
+        _has_no_violation(person)
+        person.width_is_kept()
 
 
 def _has_no_violation(person: Person) -> None:

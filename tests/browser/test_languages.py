@@ -19,7 +19,7 @@ _READ = """() => {
   const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
   while (walker.nextNode()) {
     const parent = walker.currentNode.parentElement;
-    if (parent.closest("script, noscript, option, kbd, .caption, .facet-value, dd")) continue;
+    if (parent.closest("script, noscript, option, kbd, .caption, .facet-value, .figure-value, dd")) continue;
     found.add(walker.currentNode.data.trim());
   }
   for (const name of ["aria-label", "title", "placeholder", "aria-valuetext"])
@@ -81,7 +81,7 @@ def test_a_whole_search_in_german(meet: Meet, view: str) -> None:
     person.refine()
     expect(page.locator("#total-words")).to_have_text(re.compile("^Bilde?r?, .+ das Modell annimmt$"))
     looks()
-    for tab in ("in", "out", "next", "check"):
+    for tab in ("in", "out", "next", "map", "figures", "check"):
         page.click(f"#tab-{tab}")
         expect(page.locator(f"#tab-{tab}")).to_have_attribute("aria-selected", "true")
         person.waits()

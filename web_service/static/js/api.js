@@ -52,8 +52,10 @@ export const api = {
   ready: async () => (await fetch(new URL("../readyz", ROOT))).ok,
   catalogues: (signal) => call("catalogues", { signal }),
   search: (catalogue, request, signal) => call(`${at(catalogue)}/search`, { body: request, signal }),
-  results: (catalogue, set, offset, limit, where = {}) =>
-    call(`${at(catalogue)}/results/${set}?${page(offset, limit)}${conditions(where)}`),
+  results: (catalogue, set, offset, limit, where = {}, order = "best") =>
+    call(`${at(catalogue)}/results/${set}?${page(offset, limit)}${conditions(where)}${order === "best" ? "" : `&order=${order}`}`),
+  map: (catalogue, set, where, signal) => call(`${at(catalogue)}/results/${set}/map?${conditions(where).slice(1)}`, { signal }),
+  figures: (catalogue, set, where, signal) => call(`${at(catalogue)}/results/${set}/figures?${conditions(where).slice(1)}`, { signal }),
   facets: (catalogue, set, where, signal) => call(`${at(catalogue)}/results/${set}/facets?${conditions(where).slice(1)}`, { signal }),
   why: (catalogue, set, id, signal) => call(`${at(catalogue)}/results/${set}/items/${id}`, { signal }),
   cuts: (catalogue, set) => call(`${at(catalogue)}/results/${set}/cuts`),

@@ -3,7 +3,7 @@
 import { connection } from "./connection.js";
 import { Emitter } from "./emitter.js";
 import { RIGHT, WRONG } from "./round.js";
-import { Session } from "./session.js";
+import { LOOKS, Session } from "./session.js";
 import { recentSearches, rememberQuery } from "./storage.js";
 import { Task } from "./task.js";
 import { Trail } from "./trail.js";
@@ -120,7 +120,14 @@ class App extends Emitter {
   /** Shows only what has these values: {column: [value, ...]}; the answer itself stays what it is. */
   filter(where) {
     this.session.where = where;
-    this.session.tab = "answer";
+    if (!LOOKS.includes(this.session.tab)) this.session.tab = "answer";
+    this.#trail.moved();
+    this.emit("answer");
+  }
+
+  /** "best": best first; "alike": neighbours look alike. */
+  orderBy(order) {
+    this.session.order = order;
     this.#trail.moved();
     this.emit("answer");
   }
@@ -180,7 +187,7 @@ class App extends Emitter {
       return;
     }
     if (!anew && this.session?.key === session.key && this.session.continues(session)) {
-      Object.assign(this.session, { at: session.at, tab: session.tab, where: session.where });
+      Object.assign(this.session, { at: session.at, tab: session.tab, where: session.where, order: session.order });
     } else {
       this.session = session;
     }

@@ -7,7 +7,12 @@ const tenths = new Intl.NumberFormat(language, { minimumFractionDigits: 1, maxim
 const passed = new Intl.RelativeTimeFormat(language, { numeric: "auto" });
 const STEPS = [["day", 86400e3], ["hour", 3600e3], ["minute", 60e3]];
 
+const shares = new Intl.NumberFormat(language, { style: "percent", maximumFractionDigits: 1 });
+const three = new Intl.NumberFormat(language, { maximumSignificantDigits: 3 });
+
 export const count = number;
+export const percent = (share) => shares.format(share);
+export const short = (value) => three.format(value);
 export const images = (n) => t("images", { n });
 export const pictures = (n) => t("pictures", { n });
 export const score = (value) => thousandths.format(value);

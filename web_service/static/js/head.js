@@ -5,6 +5,7 @@ import { boxNames } from "./boxes.js";
 import { $, $$ } from "./dom.js";
 import { count, images, milliseconds } from "./format.js";
 import { roundName } from "./rounds.js";
+import { LOOKS } from "./session.js";
 import { t } from "./words.js";
 
 const GRIDS = { answer: t("grid.answer"), in: t("grid.in"), out: t("grid.out"), next: t("grid.next"), check: t("grid.check") };
@@ -14,6 +15,7 @@ export function startHead() {
   $("#tabs").addEventListener("keydown", moveBetweenTabs);
   $("#shown-all").addEventListener("click", () => app.filter({}));
   $("#keep").addEventListener("click", async () => (await import("./tools/keep.js")).openKeep());
+  $("#order").addEventListener("change", ({ target }) => app.orderBy(target.value));
   $("#check-start").addEventListener("click", () => app.show("check"));
   app.on("answer", drawHead);
   app.on("busy", (what) => {
@@ -23,8 +25,9 @@ export function startHead() {
 }
 
 /** The sentence that says what an answer is. */
-export function totalWords(response) {
-  return [count(response.total), t(response.model === "text" ? "total.text" : "total.model", { n: response.total })];
+export function totalWords(response, order = "best") {
+  const text = order === "alike" ? "total.alike" : "total.text";
+  return [count(response.total), t(response.model === "text" ? text : "total.model", { n: response.total })];
 }
 
 function drawHead() {
@@ -32,7 +35,7 @@ function drawHead() {
   if (!session) return;
   const { round, tab } = session;
   const { response, changes } = round;
-  const [number, words] = response ? totalWords(response) : ["", round.number === 0 ? t("total.searching") : t("total.moment")];
+  const [number, words] = response ? totalWords(response, session.order) : ["", round.number === 0 ? t("total.searching") : t("total.moment")];
   $("#total-count").textContent = number;
   $("#total-words").textContent = words;
   const known = changes !== null;
@@ -44,8 +47,11 @@ function drawHead() {
   $("#took").textContent = response ? milliseconds(tookMs(response)) : "";
   drawShown(session);
   $("#keep").disabled = !response;
-  $("#tabs").hidden = round.parent === null;
-  for (const name of ["check", "next"]) $(`#tab-${name}`).hidden = round.parent === null;
+  $("#tabs").hidden = !response;
+  for (const name of ["in", "out", "next", "check"]) $(`#tab-${name}`).hidden = round.parent === null;
+  for (const element of $$("#captions, .size")) element.classList.toggle("gone", LOOKS.includes(tab));
+  $("#order-label").hidden = tab !== "answer" || !response;
+  $("#order").value = session.order;
   $("#check").hidden = round.parent === null || !response;
   $("#check-start").hidden = tab === "check";
   $("#tab-in .tab-count").textContent = known ? count(changes.came_in.total) : "";
@@ -56,13 +62,13 @@ function drawHead() {
     element.tabIndex = chosen ? 0 : -1;
     element.disabled = ["in", "out"].includes(element.dataset.tab) && !known;
   }
-  $("#grid").setAttribute("aria-label", GRIDS[tab]);
+  if (GRIDS[tab]) $("#grid").setAttribute("aria-label", GRIDS[tab]);
 }
 
 /** How much of the answer is shown, and why not all of it: never silently. */
 function drawShown({ filtered, where, round, tab }) {
   const part = round.part?.hits;
-  $("#shown").hidden = !filtered || tab !== "answer" || !round.response || !part;
+  $("#shown").hidden = !filtered || (tab !== "answer" && !LOOKS.includes(tab)) || !round.response || !part;
   if ($("#shown").hidden) return;
   const why = Object.entries(where).map(([column, values]) => column === "@box" ? t("shown.in", { boxes: boxNames(values, round.response) }) : `${column.replaceAll("_", " ")} = ${values.map((value) => value || t("none")).join(t("or"))}`);
   $("#shown-words").textContent = t("shown.part", { n: part.total, of: round.response.total, why: why.join(", ") });

@@ -4,6 +4,7 @@ import { api } from "./api.js";
 import { app } from "./app.js";
 import { connection } from "./connection.js";
 import { Emitter } from "./emitter.js";
+import { LOOKS } from "./session.js";
 
 const PAGE = 120;
 
@@ -61,7 +62,7 @@ export function hitsOf(session) {
   if (!round.response) return null;
   if (tab === "check") return (round.checkHits ??= sampleOf(session, round));
   if (tab === "next") return round.suggested;
-  if (tab === "answer") return session.filtered ? partOf(session, round) : (round.answerHits ??= answerOf(session, round));
+  if (tab === "answer" || LOOKS.includes(tab)) return session.filtered || session.order !== "best" ? partOf(session, round) : (round.answerHits ??= answerOf(session, round));
   if (!round.changes) return null;
   const side = tab === "in" ? "came_in" : "went_out";
   return (round[side] ??= changesOf(session, round, side));
@@ -71,7 +72,7 @@ export function hitsOf(session) {
 export async function allIdsOf(session) {
   const { round, tab, catalogue, where } = session;
   try {
-    if (tab !== "answer") return (await hitsOf(session)?.allIds()) ?? null;
+    if (tab !== "answer" && !LOOKS.includes(tab)) return (await hitsOf(session)?.allIds()) ?? null;
     const task = () => api.ids(catalogue, round.response.result_set, where);
     return (await connection.keepTrying(() => renewed(session, [round], task))).ids;
   } catch (error) {
@@ -88,12 +89,12 @@ function answerOf(session, round) {
   });
 }
 
-/** The part of the answer for which the conditions hold; how many that are, its first page tells. */
+/** The part of the answer for which the conditions hold, in the order chosen; how many that are, its first page tells. */
 function partOf(session, round) {
-  const { catalogue, where } = session;
-  const key = JSON.stringify(where);
+  const { catalogue, where, order } = session;
+  const key = JSON.stringify([where, order]);
   if (round.part?.key === key) return round.part.hits;
-  const page = (offset, limit) => api.results(catalogue, round.response.result_set, offset, limit, where);
+  const page = (offset, limit) => api.results(catalogue, round.response.result_set, offset, limit, where, order);
   const part = { key, hits: null };
   round.part = part;
   connection.keepTrying(() => renewed(session, [round], () => page(0, PAGE))).then(
@@ -103,7 +104,7 @@ function partOf(session, round) {
     },
     (error) => {
       app.emit("problem", error.message);
-      app.filter({});
+      if (session.filtered) app.filter({});
     },
   );
   return null;

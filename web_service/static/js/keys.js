@@ -37,7 +37,8 @@ function find(event, { grid, selection, look, help, focusSearch }) {
 
   const elsewhere = onControl(target) && !grid.root.contains(target);
   // A mark given while the focus is on a button would fall on a picture that nobody looks at.
-  if ("pnu".includes(letter) && elsewhere && !grid.selection.size) return null;
+  if ("pnu".includes(letter) && (elsewhere || grid.scroller.hidden) && !selection.size) return null;
+  if (grid.scroller.hidden && "a ".includes(letter)) return null;
   const simple = {
     p: () => selection.mark(RIGHT),
     n: () => selection.mark(WRONG),
@@ -51,6 +52,7 @@ function find(event, { grid, selection, look, help, focusSearch }) {
   if (simple[letter]) return simple[letter];
   // On a button or a tab these keys have a meaning of their own.
   if (elsewhere) return null;
+  if (grid.scroller.hidden) return key === "Enter" ? () => app.refine() : null;
   if (key === "Enter") return () => app.refine();
   if (key === " ") return () => look(grid.active);
   return move(key, shiftKey, grid, selection);

@@ -17,6 +17,7 @@ import { focusSearch, startQuery } from "./query.js";
 import { startRounds } from "./rounds.js";
 import { startScope } from "./scope.js";
 import { Selection } from "./selection.js";
+import { LOOKS } from "./session.js";
 import { rememberView, viewChoices } from "./storage.js";
 import { startTray } from "./tray.js";
 import { startView } from "./view.js";
@@ -69,6 +70,8 @@ app.on("answer", async () => {
   const tab = app.round?.response ? app.session.tab : null;
   $("#next-line").hidden = tab !== "next";
   if (tab === "check") checking ??= import("./tools/check.js").then(({ startCheck }) => startCheck(grid));
+  if (tab === "map") (await import("./tools/map.js")).openMap({ selection, look });
+  if (tab === "figures") (await import("./tools/figures.js")).openFigures();
   if (tab === "next") (await import("./tools/next.js")).loadNext();
 });
 app.on("recovered", () => grid.retryMissing());
@@ -78,8 +81,15 @@ function drawAnswer() {
   const { session } = app;
   if (!session) return;
   const { round, tab } = session;
-  if (shown.round) shown.round.scroll[shown.tab] = grid.scroller.scrollTop;
+  const wasGrid = !$("#scroller").hidden;
+  if (shown.round && wasGrid) shown.round.scroll[shown.tab] = grid.scroller.scrollTop;
+  if (selection.given) selection.clear();
+  // A map and figures take the grid's place.
+  const looking = LOOKS.includes(tab) && round.response !== null;
+  $("#scroller").hidden = looking;
+  for (const name of LOOKS) $(`#${name}`).hidden = !looking || tab !== name;
   const hits = hitsOf(session);
+  if (looking) return;
   const empty = hits !== null && hits.total === 0;
   $("#nothing").hidden = !empty;
   $("#grid").hidden = empty;
@@ -92,6 +102,7 @@ function drawAnswer() {
   const fresh = hits !== grid.hits;
   if (fresh) hits.on("failed", (error) => app.emit("problem", error.message));
   grid.show(hits, round.scroll[tab] ?? 0);
+  if (!wasGrid) grid.scroller.scrollTop = round.scroll[tab] ?? 0;
   shown = { session, round, tab };
   grid.refresh();
   selection.reset();

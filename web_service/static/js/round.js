@@ -22,7 +22,7 @@ export class Round {
     this.changes = null; // {came_in, went_out} against the parent
     // What hits.js and the modules in tools/ keep of it.
     Object.assign(this, { answerHits: null, in: null, out: null, came_in: null, went_out: null, part: null });
-    Object.assign(this, { checkHits: null, sampling: null, verdict: null, suggested: null, suggesting: null, cuts: null });
+    Object.assign(this, { checkHits: null, sampling: null, verdict: null, suggested: null, suggesting: null, cuts: null, looks: {} });
   }
 
   ids(label) {

@@ -19,6 +19,7 @@ class Everything {
 }
 
 export class Selection {
+  given = null; // ids chosen otherwise than in the grid, such as on the map
   #anchor = null;
 
   constructor(grid) {
@@ -50,8 +51,20 @@ export class Selection {
     this.#drawBar();
   }
 
+  get size() {
+    return this.given?.length ?? this.grid.selection.size;
+  }
+
+  /** Takes ids that were chosen otherwise; "chosen" is emitted whenever they change. */
+  take(ids) {
+    this.given = ids.length ? ids : null;
+    app.emit("chosen", this.given);
+    this.#drawBar();
+  }
+
   async #ids() {
     const { grid } = this;
+    if (this.given) return this.given;
     if (grid.selection instanceof Everything) return allIdsOf(app.session);
     return grid.idsOf(grid.selection.size ? [...grid.selection].sort((a, b) => a - b) : [grid.active]);
   }
@@ -62,7 +75,7 @@ export class Selection {
     const { round } = app;
     const ids = await this.#ids();
     if (ids && round === app.round) app.mark(ids, label);
-    if (grid.selection.size) this.clear();
+    if (this.size) this.clear();
   }
 
   /** Selects everything between where the range began and `index`. */
@@ -79,6 +92,7 @@ export class Selection {
 
   clear() {
     this.#anchor = null;
+    if (this.given) this.take([]);
     if (this.grid.selection.size) this.#select([]);
   }
 
@@ -93,8 +107,8 @@ export class Selection {
   }
 
   #drawBar() {
-    const { size } = this.grid.selection;
-    const total = this.grid.hits?.total ?? 0;
+    const { size } = this;
+    const total = this.given ? 0 : (this.grid.hits?.total ?? 0);
     this.bar.hidden = size === 0;
     this.words.textContent = t(size === total && size > 1 ? "selection.allSelected" : "selection.selected", { n: size });
     this.all.hidden = size >= total;
@@ -105,6 +119,6 @@ export class Selection {
   /** The bar goes when another answer comes: its pictures are no longer there. */
   reset() {
     this.#anchor = null;
-    this.bar.hidden = this.grid.selection.size === 0;
+    this.bar.hidden = this.size === 0;
   }
 }

@@ -8,6 +8,9 @@ import { t } from "./words.js";
 
 const FIRST_PAGE = 120;
 
+/** Tabs that show an answer otherwise than as a grid; every answer has them. */
+export const LOOKS = ["map", "figures"];
+
 export const NOTHING = { text: "", imageId: null, upload: null, terms: [], without: [] };
 
 export class Session {
@@ -19,6 +22,7 @@ export class Session {
     this.catalogue = catalogue;
     this.query = { ...NOTHING, ...query };
     this.where = {}; // column -> values: what of the answer is shown
+    this.order = "best"; // or "alike": neighbours look alike
     this.live = false; // asked while it was still being typed
     this.rounds = [new Round(0, null, "auto", new Map())];
     this.at = 0;
@@ -30,15 +34,15 @@ export class Session {
   }
 
   /** The session that an address describes (see url.js). */
-  static restored(catalogue, { query, where, rounds, at, draft, model, tab }) {
+  static restored(catalogue, { query, where, order, rounds, at, draft, model, tab }) {
     const session = new Session(catalogue, query);
-    session.where = where;
+    Object.assign(session, { where, order });
     for (const { parent, model: used, labels, off, cut } of rounds.slice(1)) {
       session.rounds.push(Object.assign(new Round(session.rounds.length, parent, used, labels), { off, cut }));
     }
     session.at = at;
     session.model = model;
-    session.tab = at === 0 ? "answer" : tab;
+    session.tab = at === 0 && !LOOKS.includes(tab) ? "answer" : tab;
     session.round.draft = patched(session.round.labels, draft);
     return session;
   }

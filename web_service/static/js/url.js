@@ -1,4 +1,4 @@
-// The address bar: ?catalogue, q, image, upload, and, not and model say what is asked for, where what of it is shown;
+// The address bar: ?catalogue, q, image, upload, and, not and model say what is asked for, where and order what of it is shown and how;
 // #r, at, d and tab hold rounds and labels.
 // The labels stand after the #, so they are never sent to a server as part of an address and may be many.
 //
@@ -10,7 +10,7 @@ import { RIGHT, WRONG, difference, patched } from "./round.js";
 const MODELS = { A: "auto", B: "branch", E: "ensemble", L: "linear" };
 const LETTERS = Object.fromEntries(Object.entries(MODELS).map(([letter, name]) => [name, letter]));
 const LABELS = { P: RIGHT, N: WRONG, U: null };
-const TABS = ["in", "out", "next", "check"];
+const TABS = ["in", "out", "next", "check", "map", "figures"];
 const SEGMENT = /^(?:([0-9a-z]+)([ABEL]))?((?:[PNU][0-9a-z.]+)*)$/;
 
 export function encodeChanges(changes) {
@@ -59,8 +59,8 @@ function decodeWhere(conditions) {
   return where;
 }
 
-/** The address of what is shown: {catalogue, query, where, model, rounds, at, tab}. */
-export function toAddress({ catalogue, query, where, model, rounds, at, tab }) {
+/** The address of what is shown: {catalogue, query, where, order, model, rounds, at, tab}. */
+export function toAddress({ catalogue, query, where, order, model, rounds, at, tab }) {
   const search = new URLSearchParams();
   if (catalogue) search.set("catalogue", catalogue);
   if (query?.text) search.set("q", query.text);
@@ -69,6 +69,7 @@ export function toAddress({ catalogue, query, where, model, rounds, at, tab }) {
   for (const term of query?.terms ?? []) search.append("and", encodeTerm(term));
   for (const text of query?.without ?? []) search.append("not", text);
   for (const condition of encodeWhere(where ?? {})) search.append("where", condition);
+  if (order === "alike") search.set("order", order);
   if (model && model !== "auto") search.set("model", model);
 
   const hash = new URLSearchParams();
@@ -115,6 +116,7 @@ export function fromAddress(url = location) {
       without: search.getAll("not").map((text) => text.trim()).filter(Boolean),
     },
     where: decodeWhere(search.getAll("where")),
+    order: search.get("order") === "alike" ? "alike" : "best",
     model: model in LETTERS ? model : "auto",
     rounds,
     at: rounds[asked] ? asked : rounds.length - 1,
