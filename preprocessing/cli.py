@@ -51,6 +51,22 @@ _LAZY = {
         "preprocessing.heads.command:import_head_command",
         "Take over a head in the layout of the published weights.",
     ),
+    "evaluate": (
+        "preprocessing.evaluating.command:evaluate",
+        "Measure a model by a published evaluation: CIRR, FashionIQ.",
+    ),
+    "train-combiner": (
+        "preprocessing.composing.command:train_combiner_command",
+        "Train a Combiner on triplets: reference, caption, target.",
+    ),
+    "train-inversion": (
+        "preprocessing.composing.command:train_inversion_command",
+        "Train a textual inversion on captions alone.",
+    ),
+    "train-demo-composing": (
+        "preprocessing.composing.command:train_demo_composing_command",
+        "Train and measure the demo model's composing networks.",
+    ),
     "train-demo-model": (
         "preprocessing.demo_model.command:train_demo_model_command",
         "Train the small CLIP that the demo uses.",

@@ -1,0 +1,151 @@
+"""The methods of composition behind one interface, chosen by name: sum, slerp, combiner, inversion."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Literal, Protocol, get_args
+
+import numpy as np
+import numpy.typing as npt
+
+from clip_branches.composing.sums import slerp, unit, weighted_sum
+from clip_branches.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from clip_branches.encoding import Encoder
+
+Array = npt.NDArray[np.float32]
+EmbedTexts = Callable[[Sequence[str]], Array]
+MethodName = Literal["sum", "slerp", "combiner", "inversion"]
+Side = Literal["images", "texts"]
+
+METHODS: Final[tuple[MethodName, ...]] = get_args(MethodName)
+COMBINER_FILE: Final = "combiner.safetensors"
+INVERSION_FILE: Final = "inversion.safetensors"
+
+
+class Composer(Protocol):
+    """One vector from an image's vector and words that change it.
+
+    Attributes
+    ----------
+    name : of the method.
+    side : what the composed vectors are like, "images" or "texts": which projection head takes them on.
+    raw : whether image vectors go in as the tower gives them, not at length 1.
+    """
+
+    name: MethodName
+    side: Side
+    raw: bool
+
+    def compose(self, images: Array, texts: Sequence[str]) -> Array:
+        """Unit vectors (n, d), float32, of image vectors (n, d) and their n texts."""
+
+
+class SumComposer:
+    """The weighted sum, or the interpolation on the sphere, of the image's and the text's unit vectors."""
+
+    side: Side = "images"
+    raw = False
+
+    def __init__(self, name: Literal["sum", "slerp"], embed_texts: EmbedTexts, balance: float = 0.5) -> None:
+        self.name: MethodName = name
+        self._mix = {"sum": weighted_sum, "slerp": slerp}[name]
+        self._embed_texts, self._balance = embed_texts, balance
+
+    def compose(self, images: Array, texts: Sequence[str]) -> Array:
+        return self._mix(unit(images), self._embed_texts(texts), self._balance)
+
+
+class CombinerComposer:
+    """A trained Combiner network."""
+
+    name: MethodName = "combiner"
+    side: Side = "images"
+
+    def __init__(self, path: Path, embed_texts: EmbedTexts, width: int) -> None:
+        from clip_branches.composing.combiner import Combiner
+
+        self._network = Combiner.load(path)
+        _require_width(path, self._network.width, width)
+        self.raw = self._network.raw
+        self._embed_texts = embed_texts
+
+    def compose(self, images: Array, texts: Sequence[str]) -> Array:
+        import torch
+
+        with torch.inference_mode():
+            pairs = (torch.from_numpy(np.array(rows, np.float32)) for rows in (images, self._embed_texts(texts)))
+            return np.asarray(self._network(*pairs).numpy(), np.float32)
+
+
+class InversionComposer:
+    """A trained textual inversion: the image becomes a word, and the text tower reads the sentence."""
+
+    name: MethodName = "inversion"
+    side: Side = "texts"
+    raw = False
+
+    def __init__(self, path: Path, encoder: Encoder) -> None:
+        from clip_branches.composing.inversion import Inversion, InvertedText
+
+        self._network = Inversion.load(path)
+        _require_width(path, self._network.width, encoder.embedding_dim)
+        self._tower = InvertedText(encoder.model, encoder.tokenizer)
+        _require_width(path, self._network.word, self._tower.word_width)
+
+    def compose(self, images: Array, texts: Sequence[str]) -> Array:
+        import torch
+
+        with torch.inference_mode():
+            words = self._network.words_of_images(torch.from_numpy(unit(images)))
+            return np.asarray(self._tower.embed_said(self._network.template, words, texts).numpy(), np.float32)
+
+
+def load_composer(
+    name: str,
+    encoder: Encoder,
+    *,
+    folder: Path | None = None,
+    weights: Path | None = None,
+    embed_texts: EmbedTexts | None = None,
+    balance: float = 0.5,
+) -> Composer:
+    """The method ``name`` for the vectors of ``encoder``.
+
+    ``weights`` is the file of its network, else the one in the model's ``folder``; ``embed_texts`` gives the vectors of
+    texts where they were made before; ``balance`` is for the methods without a network. Raises ConfigurationError for a
+    name that is not known and for a network that is not there or does not fit, naming what there is.
+    """
+    if name not in METHODS:
+        raise ConfigurationError(f"The composing method must be one of {', '.join(METHODS)}. Got {name!r} instead.")
+    if name == "sum" or name == "slerp":
+        return SumComposer(name, embed_texts or encoder.embed_texts, balance)
+    path = weights or (folder or Path()) / {"combiner": COMBINER_FILE, "inversion": INVERSION_FILE}[name]
+    if not path.is_file():
+        raise ConfigurationError(
+            f"The composing method {name!r} must have its network at {path}. Got no such file: train one with "
+            f"'python -m preprocessing train-{name}', or use 'sum' or 'slerp'."
+        )
+    if name == "inversion":
+        return InversionComposer(path, encoder)
+    from clip_branches.composing.towers import raw_texts
+
+    composer = CombinerComposer(path, embed_texts or encoder.embed_texts, encoder.embedding_dim)
+    if composer.raw and embed_texts is None:
+        composer = CombinerComposer(path, lambda texts: raw_texts(encoder, texts), encoder.embedding_dim)
+    return composer
+
+
+def available_methods(folder: Path | None) -> tuple[MethodName, ...]:
+    """The methods that can be used with the model in ``folder``; sums always can."""
+    files: dict[MethodName, str] = {"combiner": COMBINER_FILE, "inversion": INVERSION_FILE}
+    return tuple(
+        name for name in METHODS if name not in files or (folder is not None and (folder / files[name]).is_file())
+    )
+
+
+def _require_width(path: Path, found: int, needed: int) -> None:
+    if found != needed:
+        raise ConfigurationError(f"The network in {path} must take vectors of length {needed}. Got {found} instead.")

@@ -1,0 +1,56 @@
+"""How the composing networks are trained; the defaults are the published recipes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from clip_branches.errors import ConfigurationError
+
+
+class _Config(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    hidden: Annotated[int | None, Field(ge=1, description="Width of the hidden layers.")] = None
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.5
+    learning_rate: Annotated[float, Field(gt=0)] = 2e-5
+    batch_size: Annotated[int, Field(ge=2)] = 1_024
+    epochs: Annotated[int, Field(ge=1)] = 300
+    validation: Annotated[float, Field(gt=0, lt=0.5, description="Share of the groups that choose the epoch.")] = 0.05
+    patience: Annotated[int, Field(ge=1, description="Epochs without a better validation until the end.")] = 20
+    seed: Annotated[int, Field(ge=0)] = 0
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """The settings in the JSON file ``path``; ConfigurationError, naming the key, for what cannot be one."""
+        try:
+            return cls.model_validate(json.loads(path.read_text(encoding="utf-8")))
+        except (OSError, ValueError) as error:
+            detail = error.errors()[0] if isinstance(error, ValidationError) else None
+            what = f"{'.'.join(map(str, detail['loc']))}: {detail['msg']}" if detail else str(error)
+            raise ConfigurationError(f"{path} must hold settings of a training. Got: {what}") from error
+
+
+class CombinerConfig(_Config):
+    """CLIP4Cir, second stage: CLIP stands still, Adam at 2e-5, batches of 1,024 to 4,096, logits times 100."""
+
+    projection: Annotated[int | None, Field(ge=1, description="Width of each side's projection; default 4 d.")] = None
+    scale: Annotated[float, Field(gt=0, description="Factor of the logits.")] = 100.0
+    code_share: Annotated[float, Field(ge=0, le=1, description="Share of the loss taken on 32-d vectors.")] = 0.0
+    code_scale: Annotated[float, Field(gt=0, description="Factor of the logits there.")] = 20.0
+    lifted: Annotated[float, Field(ge=0, le=1, description="Share of references that come from their code.")] = 0.0
+
+
+class InversionConfig(_Config):
+    """LinCIR's objective on SEARLE's network: keywords replaced by the word of a noisy text vector, AdamW."""
+
+    learning_rate: Annotated[float, Field(gt=0)] = 1e-4
+    batch_size: Annotated[int, Field(ge=2)] = 512
+    epochs: Annotated[int, Field(ge=1)] = 20
+    noise: Annotated[float, Field(ge=0, description="Largest length of the noise on text vectors.")] = 0.64
+    weight_decay: Annotated[float, Field(ge=0)] = 0.01
+    scale: Annotated[float, Field(gt=0, description="Factor of the logits of told changes.")] = 20.0
+    template: str = "a photo of $ , {}"

@@ -1,0 +1,1 @@
+"""Published evaluations with their exact protocols: composed retrieval on CIRR and FashionIQ."""
