@@ -7,7 +7,8 @@
     ├── NotFound                a name or id that does not exist (also a LookupError)
     │   ├── UnknownCatalogue
     │   ├── UnknownItem
-    │   └── UnknownResultSet
+    │   ├── UnknownResultSet
+    │   └── UnknownSaved        a saved search or collection
     ├── Conflict                somebody else changed it first, or it is in use
     ├── ConfigurationError      a setting, model or recipe that cannot be used
     ├── DamagedFile             a file that is truncated, altered, foreign or of another version
@@ -60,6 +61,10 @@ class UnknownItem(NotFound):
 
 class UnknownResultSet(NotFound):
     code = "unknown_result_set"
+
+
+class UnknownSaved(NotFound):
+    code = "unknown_saved"
 
 
 class Conflict(ClipBranchesError):

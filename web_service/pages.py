@@ -51,11 +51,17 @@ class PageContext:
 
 
 def register(app: OpenAPI, *, search: Upstream, static: StaticFiles, languages: Languages) -> None:
-    """Adds the page and its files."""
+    """Adds the pages and their files."""
 
     def index() -> Response:
+        return rendered("index.html")
+
+    def saved() -> Response:
+        return rendered("saved.html")
+
+    def rendered(template: str) -> Response:
         page = _context(search, static, languages)
-        response = make_response(render_template("index.html", page=page, t=languages.translate(page.language)))
+        response = make_response(render_template(template, page=page, t=languages.translate(page.language)))
         response.cache_control.no_cache = True
         response.content_language.add(page.language)
         response.vary.update(["Accept-Language", "Cookie"])
@@ -68,6 +74,7 @@ def register(app: OpenAPI, *, search: Upstream, static: StaticFiles, languages: 
         return redirect(static.url("img/icon.svg"))
 
     app.add_url_rule("/", "index", index)
+    app.add_url_rule("/saved", "saved_page", saved)
     app.add_url_rule("/static/<version>/<path:name>", "static_file", static_file)
     app.add_url_rule("/favicon.ico", "favicon", favicon)
 

@@ -15,7 +15,7 @@ WEB = ROOT / "web_service"
 FILES = sorted((WEB / "messages").glob("*.json"))
 LANGUAGES = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in FILES}
 ENGLISH = LANGUAGES["en"]
-SCRIPTS = [path for path in sorted((WEB / "static").rglob("*.js")) if path.name != "keep.js"]
+SCRIPTS = sorted((WEB / "static").rglob("*.js"))
 TEMPLATES = sorted((WEB / "templates").rglob("*.html"))
 # Plural categories of whole numbers that each language's file must have (Unicode CLDR).
 CATEGORIES = {"en": {"one", "other"}, "de": {"one", "other"}}

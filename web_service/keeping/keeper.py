@@ -79,8 +79,12 @@ class Keeper:
         """One saved search, with the image that it began with."""
         with self._database.reading() as session:
             row = searches.find(session, SavedSearch, key)
-            image = session.scalar(select(KeptAnswer.image).where(KeptAnswer.search_id == key))
-            return _shown(row, used_by=searches.users_of(session, key), image=image)
+            kept = session.get_one(KeptAnswer, key)
+            shown = _shown(row, used_by=searches.users_of(session, key))
+            asked = kept.recipe["query"]
+            return shown.model_copy(
+                update={"image": kept.image, "right": asked["positive"], "wrong": asked["negative"]}
+            )
 
     def change(self, key: str, body: schemas.ChangeRequest) -> schemas.SavedSearch:
         """Another name or other notes."""
@@ -212,6 +216,6 @@ def _answered(row: SavedSearch, recipe: dict[str, Any], found: KeptIds, now: int
     row.total, row.cover = found.total, found.ids[:_COVER].tolist()
 
 
-def _shown(row: SavedSearch, *, used_by: Sequence[str] = (), image: str | None = None) -> schemas.SavedSearch:
-    fields = set(schemas.SavedSearch.model_fields) - {"kind", "used_by", "image"}
-    return schemas.SavedSearch(**{name: getattr(row, name) for name in fields}, used_by=list(used_by), image=image)
+def _shown(row: SavedSearch, *, used_by: Sequence[str] = ()) -> schemas.SavedSearch:
+    fields = set(schemas.SavedSearch.model_fields) - {"kind", "used_by", "image", "right", "wrong"}
+    return schemas.SavedSearch(**{name: getattr(row, name) for name in fields}, used_by=list(used_by))

@@ -148,6 +148,8 @@ class SavedSearch(Kept):
     address: str = Field(description="Opens it on the page: '/' and this.")
     used_by: list[str] = Field([], description="Names of the collections made of it.")
     image: str | None = Field(None, description="The uploaded query image, base64; only when one search is asked for.")
+    right: list[int] = Field([], description="Ids marked right; likewise.")
+    wrong: list[int] = Field([], description="Ids marked wrong; likewise.")
 
 
 class Collection(Kept):

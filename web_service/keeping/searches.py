@@ -10,7 +10,7 @@ from typing import TypeVar
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from clip_branches.errors import Conflict, TooLarge, UnknownItem
+from clip_branches.errors import Conflict, TooLarge, UnknownSaved
 from web_service.keeping.packed import KeptIds, unpack
 from web_service.keeping.tables import Collection, KeptAnswer, Part, SavedSearch
 
@@ -31,13 +31,13 @@ def new_id() -> str:
 
 
 def find(session: Session, kind: type[Row], key: str, *, deleted: bool = False, lock: bool = False) -> Row:
-    """The row ``key``; UnknownItem when there is none, or when it was deleted (unless ``deleted``)."""
+    """The row ``key``; UnknownSaved when there is none, or when it was deleted (unless ``deleted``)."""
     query = select(kind).where(kind.id == key)
     row = session.scalar(query.with_for_update() if lock else query)
     if row is None or (row.deleted_at is not None and not deleted):
         words = _WORDS[kind.__tablename__]
         gone = f" It was deleted, and can be brought back for {FORGOTTEN_AFTER_MS // 86_400_000} days." if row else ""
-        raise UnknownItem(f"There is no {words} {key[:40]!r}.{gone} GET /api/saved lists what there is.", field="id")
+        raise UnknownSaved(f"There is no {words} {key[:40]!r}.{gone} GET /api/saved lists what there is.", field="id")
     return row
 
 
@@ -74,7 +74,7 @@ def answer_of(session: Session, key: str) -> KeptIds:
     """The answer as saved."""
     packed = session.scalar(select(KeptAnswer.packed).where(KeptAnswer.search_id == key))
     if packed is None:
-        raise UnknownItem(f"There is no saved answer of {key[:40]!r}.", field="id")
+        raise UnknownSaved(f"There is no saved answer of {key[:40]!r}.", field="id")
     return unpack(packed)
 
 

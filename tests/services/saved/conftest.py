@@ -159,6 +159,7 @@ def start_web() -> Iterator[StartWeb]:
                 data_url=enter(served(data)),
                 database_url=database_url,
                 log_level="ERROR",
+                timeout_s=240,  # the first search compiles kernels, on a machine that may be busy
                 **changes,
             )
             app = create_app(settings)

@@ -75,7 +75,7 @@ def test_what_cannot_be_a_collection_is_said(web: FlaskClient, saved: list[dict[
     for expression, status, code, words in (
         ({"not": reds}, 400, "invalid_input", "must say what it holds"),
         ({"xor": [reds, reds]}, 400, "invalid_input", "must be one of"),
-        ({"search": "nothing"}, 404, "unknown_item", "no saved search"),
+        ({"search": "nothing"}, 404, "unknown_saved", "no saved search"),
         ({"or": []}, 400, "invalid_input", "must be one of"),
     ):
         for answer in (

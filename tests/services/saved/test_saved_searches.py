@@ -43,7 +43,9 @@ def test_a_search_is_saved_with_all_that_it_was(web: FlaskClient) -> None:
     assert saved["cover"] == ids[:6]
     listing = good(web.get("/api/saved"))
     assert [entry["id"] for entry in listing["searches"]] == [saved["id"]]
-    assert good(web.get(f"{ROOT}/{saved['id']}")) == {**saved, "image": None}
+    whole = good(web.get(f"{ROOT}/{saved['id']}"))
+    assert {**whole, "right": [], "wrong": []} == saved
+    assert (len(whole["right"]), len(whole["wrong"])) == (4, 4)
 
 
 def test_a_part_of_an_answer_is_saved_as_a_part(web: FlaskClient) -> None:
@@ -64,7 +66,7 @@ def test_it_is_renamed_deleted_and_brought_back(web: FlaskClient) -> None:
     assert (renamed["name"], renamed["notes"], renamed["version"]) == ("Rouge", "n", 2)
     deleted = good(web.delete(path, json={"version": 2}))
     assert good(web.get("/api/saved"))["searches"] == []
-    assert "can be brought back" in wrong(web.get(path), 404, "unknown_item")
+    assert "can be brought back" in wrong(web.get(path), 404, "unknown_saved")
     back = good(web.post(f"{path}/restore", json={"version": deleted["version"]}))
     assert good(web.get("/api/saved"))["searches"][0]["name"] == back["name"] == "Rouge"
 
@@ -125,8 +127,8 @@ def test_what_is_not_there_is_said(web: FlaskClient) -> None:
     body = {"name": "x", "catalogue": NAME, "result_set": "0" * 32}
     wrong(web.post(ROOT, json=body), 404, "unknown_result_set")
     wrong(web.post(ROOT, json={**body, "catalogue": "none"}), 404, "unknown_catalogue")
-    wrong(web.get(f"{ROOT}/nothing"), 404, "unknown_item")
-    wrong(web.post(f"{ROOT}/nothing/run", json={}), 404, "unknown_item")
+    wrong(web.get(f"{ROOT}/nothing"), 404, "unknown_saved")
+    wrong(web.post(f"{ROOT}/nothing/run", json={}), 404, "unknown_saved")
     wrong(web.post(f"{ROOT}/nothing/run", data="x"), 415, "unsupported_media_type")
 
 

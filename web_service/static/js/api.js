@@ -18,11 +18,12 @@ export class ApiError extends Error {
   }
 }
 
-async function call(path, { body = null, signal = null } = {}) {
+/** The JSON that a path below /api/ answers with; `body` is posted there, or sent by another `method`. */
+export async function call(path, { body = null, method = "POST", signal = null } = {}) {
   const signals = [AbortSignal.timeout(TIMEOUT_MS), signal].filter(Boolean);
   const options = { signal: AbortSignal.any(signals), headers: { Accept: "application/json" } };
   if (body !== null) {
-    options.method = "POST";
+    options.method = method;
     options.headers["Content-Type"] = "application/json";
     options.body = JSON.stringify(body);
   }
