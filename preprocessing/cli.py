@@ -4,36 +4,32 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import re
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from preprocessing.lazy import LazyGroup
-from preprocessing.pool import default_workers
-from preprocessing.source_options import (
-    download_options,
-    fetching_options,
-    filter_section,
-    how_to_download,
-    source_options,
-    source_section,
+from preprocessing.command_options import (
+    MODEL_HELP,
+    MODELS_DIR,
+    catalogue_options,
+    embed_options,
+    model_options,
+    name_of,
+    projection_of,
+    projection_options,
+    recipe_of,
+    shared_options,
 )
+from preprocessing.lazy import LazyGroup
+from preprocessing.source_options import download_options, fetching_options, how_to_download, source_section
 
 if TYPE_CHECKING:
-    from preprocessing.recipe import ProjectionSection, Recipe
     from preprocessing.report import Summary
-    from preprocessing.stages.embed import EmbedOptions
     from preprocessing.workplace import Workplace
 
-_FOLDER = click.Path(path_type=Path)
-_MODELS_DIR = click.option(
-    "--models-dir", type=_FOLDER, default=Path("assets/models"), envvar="MODELS_DIR", show_default=True
-)
-_PRECISIONS = ("auto", "fp32", "bf16", "fp16")
 _GROWING = "preprocessing.growing.commands"
 _LAZY = {
     "run": ("preprocessing.run:run", "Make a catalogue by a recipe file, TOML or JSON."),
@@ -77,8 +73,6 @@ _LAZY = {
     ),
 }
 
-Command = Callable[..., Any]
-
 
 @click.group(cls=LazyGroup, lazy=_LAZY, help="Turn a collection of images into a catalogue that can be searched.")
 def main() -> None:
@@ -89,62 +83,13 @@ def main() -> None:
     logging.getLogger("huggingface_hub").setLevel(logging.CRITICAL)
 
 
-def _with(options: Sequence[Callable[[Command], Command]], command: Command) -> Command:
-    for option in reversed(options):
-        command = option(command)
-    return command
-
-
-def _shared(command: Command) -> Command:
-    options = [
-        click.option("--data-dir", type=_FOLDER, default=Path("data"), envvar="DATA_DIR", show_default=True),
-        click.option("--workers", type=click.IntRange(1), default=default_workers(), show_default="all processors"),
-    ]
-    return _with(options, command)
-
-
-def _source_options(command: Command) -> Command:
-    options = [
-        source_options,
-        click.option("--name", help="Name of the catalogue.  [default: the source's name]"),
-        click.option("--title", help="Title that people see.  [default: the name]"),
-    ]
-    return _with(options, command)
-
-
-def _model_options(command: Command) -> Command:
-    options = [
-        click.option(
-            "--models-dir", type=_FOLDER, default=Path("assets/models"), envvar="MODELS_DIR", show_default=True
-        ),
-        click.option("--batch-size", type=click.IntRange(1, 65_536), default=64, show_default=True),
-        click.option("--shard-size", type=click.IntRange(1), default=2_048, show_default=True, help="Images a shard."),
-        click.option("--threads", type=click.IntRange(1), default=default_workers(), show_default="all processors"),
-        click.option("--device", default="auto", show_default=True, help="cpu, cuda, cuda:1, ...; auto: cuda if any."),
-        click.option("--precision", type=click.Choice(_PRECISIONS), default="auto", show_default=True),
-    ]
-    return _with(options, command)
-
-
-def _projection_options(command: Command) -> Command:
-    options = [
-        click.option("--head", type=_FOLDER, help="A head of train-head's.  [default: the model's, or a fitted one]"),
-        click.option("--quantiser", type=click.Choice(["affine", "uniform", "equi-depth"]), help="[default: affine]"),
-        click.option("--rotation", type=click.IntRange(0), help="Seed of a random rotation.  [default: none]"),
-    ]
-    return _with(options, command)
-
-
-_MODEL_HELP = "A folder below the models folder, local-dir:PATH, or open_clip's ARCHITECTURE/WEIGHTS."
-
-
 @main.command(help="Make the demo's pictures and build the catalogue 'demo' of them.")
 @click.option("--count", type=click.IntRange(1), default=6_000, show_default=True, help="Number of pictures.")
 @click.option("--seed", type=click.IntRange(0, 999), default=0, show_default=True, help="Which set of pictures.")
 @click.option("--name", default="demo", show_default=True)
-@click.option("--model", default="demo", show_default=True, help=_MODEL_HELP)
-@_model_options
-@_shared
+@click.option("--model", default="demo", show_default=True, help=MODEL_HELP)
+@model_options
+@shared_options
 def demo(count: int, seed: int, name: str, model: str, data_dir: Path, workers: int, **how: Any) -> None:
     from preprocessing.stages.build import build_catalogue
     from preprocessing.stages.demo_catalogue import demo_recipe, make_demo_source
@@ -152,27 +97,27 @@ def demo(count: int, seed: int, name: str, model: str, data_dir: Path, workers: 
     with _workplace(data_dir, name) as work:
         folder = data_dir / "sources" / name
         _say(make_demo_source(folder, count=count, seed=seed, workers=workers))
-        report = build_catalogue(work, demo_recipe(folder, model), _embed_options(workers, how), _say)
+        report = build_catalogue(work, demo_recipe(folder, model), embed_options(workers, how), _say)
         _say_catalogue(work, report)
 
 
 @main.command(help="Build a catalogue from the images of SOURCE: fetch, filter, embed and index.")
-@_source_options
-@click.option("--model", default="demo", show_default=True, help=_MODEL_HELP)
+@catalogue_options
+@click.option("--model", default="demo", show_default=True, help=MODEL_HELP)
 @click.option("--example", "examples", multiple=True, help="A query worth trying; may be given several times.")
 @download_options
-@_projection_options
-@_model_options
-@_shared
+@projection_options
+@model_options
+@shared_options
 def build(source: Path, data_dir: Path, workers: int, **values: Any) -> None:
     from preprocessing.stages.build import build_catalogue
     from preprocessing.stages.download import download_source
 
-    with _workplace(data_dir, _name_of(source, values["name"])) as work:
-        recipe = _recipe(source, work, values)
+    with _workplace(data_dir, name_of(source, values["name"])) as work:
+        recipe = recipe_of(source, work, values)
         fetched = download_source(work, recipe.source, how_to_download(values))
         _say(fetched)
-        report = build_catalogue(work, recipe, _embed_options(workers, values), _say, fetched=fetched)
+        report = build_catalogue(work, recipe, embed_options(workers, values), _say, fetched=fetched)
         _say_catalogue(work, report)
 
 
@@ -180,11 +125,11 @@ def build(source: Path, data_dir: Path, workers: int, **values: Any) -> None:
 @fetching_options
 @click.option("--name", help="Name of the catalogue.  [default: the source's name]")
 @download_options
-@_shared
+@shared_options
 def download(source: Path, data_dir: Path, workers: int, **values: Any) -> None:
     from preprocessing.stages.download import download_source
 
-    with _workplace(data_dir, _name_of(source, values["name"])) as work:
+    with _workplace(data_dir, name_of(source, values["name"])) as work:
         section = source_section(source, values)
         summary = download_source(work, section, how_to_download(values))
         if summary is None:
@@ -193,33 +138,33 @@ def download(source: Path, data_dir: Path, workers: int, **values: Any) -> None:
 
 
 @main.command("filter", help="Check every image of SOURCE and keep those that can be used.")
-@_source_options
-@_shared
+@catalogue_options
+@shared_options
 def filter_command(source: Path, data_dir: Path, workers: int, **values: Any) -> None:
     from preprocessing.stages.filter import filter_images
 
-    with _workplace(data_dir, _name_of(source, values["name"])) as work:
-        _say(filter_images(work, _recipe(source, work, values), workers=workers))
+    with _workplace(data_dir, name_of(source, values["name"])) as work:
+        _say(filter_images(work, recipe_of(source, work, values), workers=workers))
 
 
 @main.command(help="Embed the images that 'filter' kept.")
 @click.option("--name", required=True, help="Name of the catalogue.")
-@click.option("--model", help=f"{_MODEL_HELP}  [default: the one used before, else demo]")
-@_model_options
-@_shared
+@click.option("--model", help=f"{MODEL_HELP}  [default: the one used before, else demo]")
+@model_options
+@shared_options
 def embed(name: str, model: str | None, data_dir: Path, workers: int, **how: Any) -> None:
     from preprocessing.stages.embed import embed_images
 
     with _workplace(data_dir, name) as work:
-        _say(embed_images(work, work.load_recipe(model=model), _embed_options(workers, how)))
+        _say(embed_images(work, work.load_recipe(model=model), embed_options(workers, how)))
 
 
 @main.command(help="Drop what looks like a text, such as a watermark, told by the embeddings.")
 @click.option("--name", required=True, help="Name of the catalogue.")
 @click.option("--drop-text", "texts", multiple=True, help="Such as watermark; several times.  [default: those before]")
 @click.option("--text-threshold", type=click.FloatRange(0, 1, min_open=True, max_open=True), help="Probability.")
-@_model_options
-@_shared
+@model_options
+@shared_options
 def screen(
     name: str, texts: tuple[str, ...], text_threshold: float | None, data_dir: Path, workers: int, **how: Any
 ) -> None:
@@ -230,7 +175,7 @@ def screen(
         given = {"texts": list(texts) or None, "text_threshold": text_threshold}
         filters = recipe.filters.model_copy(update={key: value for key, value in given.items() if value is not None})
         recipe = recipe.model_copy(update={"filters": filters})
-        summary = screen_images(work, recipe, _embed_options(workers, how))
+        summary = screen_images(work, recipe, embed_options(workers, how))
         if summary is None:
             click.echo("No text was named: give one with --drop-text.")
         _say(summary)
@@ -240,9 +185,9 @@ def screen(
 @click.option("--name", required=True, help="Name of the catalogue.")
 @click.option("--title", help="Title that people see.")
 @click.option("--example", "examples", multiple=True, help="A query worth trying; may be given several times.")
-@_projection_options
-@_MODELS_DIR
-@_shared
+@projection_options
+@MODELS_DIR
+@shared_options
 def index(
     name: str,
     title: str | None,
@@ -256,7 +201,7 @@ def index(
 
     with _workplace(data_dir, name) as work:
         recipe = work.load_recipe(title=title, examples=list(examples) or None)
-        recipe = recipe.model_copy(update={"projection": _projection(projection, recipe.projection)})
+        recipe = recipe.model_copy(update={"projection": projection_of(projection, recipe.projection)})
         _say(index_images(work, recipe, models_dir))
         _say_catalogue(work)
 
@@ -268,39 +213,6 @@ def _workplace(data_dir: Path, name: str) -> Iterator[Workplace]:
 
     with storage_errors(f"Preprocessing {name!r}"), Workplace(data_dir, name) as work:
         yield work
-
-
-def _recipe(source: Path, work: Workplace, values: dict[str, Any]) -> Recipe:
-    from preprocessing.recipe import EmbeddingSection, Recipe
-
-    return Recipe(
-        title=values["title"] or work.name,
-        examples=list(values.get("examples") or ()),
-        source=source_section(source, values),
-        filters=filter_section(values),
-        embedding=EmbeddingSection(model=values.get("model") or "demo"),
-        projection=_projection(values),
-    )
-
-
-def _projection(values: dict[str, Any], known: ProjectionSection | None = None) -> ProjectionSection:
-    from preprocessing.projection import check_head_folder
-    from preprocessing.recipe import ProjectionSection
-
-    given = {key: values[key] for key in ProjectionSection.model_fields if values.get(key) is not None}
-    if "head" in given:
-        given["head"] = check_head_folder(given["head"])
-    return (known or ProjectionSection()).model_copy(update=given)
-
-
-def _embed_options(workers: int, values: dict[str, Any]) -> EmbedOptions:
-    from preprocessing.stages.embed import EmbedOptions
-
-    return EmbedOptions(workers=workers, **{key: values[key] for key in EmbedOptions._fields if key in values})
-
-
-def _name_of(source: Path, name: str | None) -> str:
-    return name or re.sub(r"[^A-Za-z0-9._-]+", "-", source.resolve().name).strip("-._") or "images"
 
 
 def _say(summary: Summary | None) -> None:

@@ -4,27 +4,15 @@ from __future__ import annotations
 
 import importlib
 from pathlib import Path
-from pickle import UnpicklingError  # the error alone: open_clip reads .pt files with torch's restricted reader
 from typing import Any
 
 from safetensors import SafetensorError, safe_open
 
 from clip_branches.encoding._named import is_torchscript, load_torchscript, settings_of_file, settings_of_tag
 from clip_branches.encoding._torchvision import ensure_torchvision
+from clip_branches.encoding._weights import UNREADABLE
 from clip_branches.errors import ConfigurationError, DamagedFile
 
-# What torch's restricted reader raises on bytes that are no weights, beside its own errors.
-_UNREADABLE = (
-    OSError,
-    RuntimeError,
-    ValueError,
-    EOFError,
-    LookupError,
-    TypeError,
-    AttributeError,
-    UnpicklingError,
-    SafetensorError,
-)
 _SCHEME = "local-dir:"
 _HUB = "hf-hub:"
 _CONFIG = "open_clip_config.json"
@@ -127,7 +115,7 @@ def _load_file(open_clip: Any, architecture: str, path: Path) -> tuple[Any, Any]
             force_quick_gelu=settings.quick_gelu,
             force_preprocess_cfg=settings.preparation,
         )
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         raise DamagedFile(f"{path} must hold whole weights of the architecture {architecture}. Got: {error}") from error
     if archived:
         load_torchscript(towers, path)

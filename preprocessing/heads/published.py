@@ -4,30 +4,16 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from pickle import UnpicklingError  # the error alone: torch reads the file with its restricted reader
 
 import numpy as np
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 
 from clip_branches.encoding import Head
+from clip_branches.encoding._weights import read_weights
 from clip_branches.encoding.head import Layer
 from clip_branches.errors import ConfigurationError, DamagedFile
 
 _SIDES = {"image": "head_vis.", "text": "head_text."}
-# What torch's restricted reader raises on bytes that are no archive, beside its own errors.
-_UNREADABLE = (
-    OSError,
-    RuntimeError,
-    ValueError,
-    EOFError,
-    LookupError,
-    TypeError,
-    AttributeError,
-    UnpicklingError,
-    SafetensorError,
-)
 _EPSILON = 1e-5  # of torch's BatchNorm, and not among the weights
 
 
@@ -37,7 +23,7 @@ def import_published(path: Path) -> Head:
     Linear layers and BatchNorms are taken in the order of their numbers, ReLU between; the towers are left out: they
     are those of the model that the heads were trained on. Raises DamagedFile, naming the file, where there are none.
     """
-    state = _read(path)
+    state = read_weights(path)
     if isinstance(state.get("state_dict"), dict):
         state = state["state_dict"]
     tensors = {name: tensor for name, tensor in state.items() if isinstance(tensor, torch.Tensor)}
@@ -50,18 +36,6 @@ def import_published(path: Path) -> Head:
             f"{path} must hold the layers head_vis.* and head_text.* of linear layers and BatchNorms. "
             f"Got {found}: {error}"
         ) from error
-
-
-def _read(path: Path) -> dict[str, object]:
-    try:
-        if path.suffix == ".safetensors":
-            return dict(load_file(path))
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except _UNREADABLE as error:
-        raise DamagedFile(f"{path} must be a whole file of weights. Got: {error}") from error
-    if not isinstance(state, dict):
-        raise DamagedFile(f"{path} must hold weights by name. Got {type(state).__name__} instead.")
-    return state
 
 
 def _folded(tensors: dict[str, torch.Tensor], prefix: str) -> list[Layer]:

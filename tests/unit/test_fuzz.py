@@ -11,12 +11,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from clip_branches.catalogue import Catalogue, CatalogueWriter, EncoderSpec, read_manifest
+from clip_branches.catalogue import Catalogue, CatalogueChange, CatalogueWriter, EncoderSpec, read_manifest
 from clip_branches.catalogue.manifest import FileEntry, NamedFile
+from clip_branches.catalogue.removed import read_removed
 from clip_branches.encoding import Head, Quantiser
 from clip_branches.engine import Box, BoxIndex, CatalogueEngine
 from clip_branches.errors import DamagedFile
@@ -35,7 +37,9 @@ KINDS = (
     "head.json",
     "head.safetensors",
     "quantiser.json",
-    "deleted-000002.npy",
+    "deleted-000003.npy",
+    "amended-000003.parquet",
+    "removed-000003.parquet",
 )
 by_kind = pytest.mark.parametrize("kind", KINDS)
 fuzzing = settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -56,6 +60,11 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
         writer.add_segment(items(writer.new_ids(ROWS), kind=["a"] * ROWS), vectors, index.save)
         writer.commit()
     delete(path, [3, 9])
+    with CatalogueChange(path) as change:
+        row = change.catalogue.segments[0].table().slice(4, 1)
+        change.amend(row.set_column(row.column_names.index("caption"), "caption", pa.array(["anew"])))
+        change.delete([7])
+        change.commit()
     return path
 
 
@@ -130,7 +139,7 @@ def test_a_damaged_file_is_named(
 ) -> None:
     path = copy(kind, data.draw(damaged(next(whole.rglob(kind)).read_bytes())))
     with pytest.raises(DamagedFile, match=kind.replace(".", r"\.")):
-        Catalogue.open(_root(path))
+        _open(_root(path))
 
 
 @by_kind
@@ -138,7 +147,7 @@ def test_a_foreign_file_is_named(whole: Path, copy: Callable[[str, bytes], Path]
     for content in foreign(whole, kind, tmp_path):
         path = copy(kind, content)
         with pytest.raises(DamagedFile, match=kind.replace(".", r"\.")):
-            Catalogue.open(_root(path))
+            _open(_root(path))
         if kind != "manifest.json":
             _believe(_root(path), path)
             with pytest.raises(DamagedFile, match=kind.replace(".", r"\.")):
@@ -166,9 +175,15 @@ def _root(path: Path) -> Path:
     return next(parent for parent in path.parents if (parent / "manifest.json").is_file())
 
 
+def _open(folder: Path) -> Catalogue:
+    """The catalogue, and what its writers read of it beside."""
+    read_removed(folder, read_manifest(folder))
+    return Catalogue.open(folder)
+
+
 def _use(folder: Path) -> None:
-    """Everything that is read of a catalogue to answer a query."""
-    catalogue = Catalogue.open(folder)
+    """Everything that is read of a catalogue to answer a query, or to change it."""
+    catalogue = _open(folder)
     assert catalogue.encoder.head_path is not None
     quantiser = Quantiser.load(catalogue.encoder.quantiser_path)
     Head.load(catalogue.encoder.head_path)
@@ -198,5 +213,5 @@ def _believe(folder: Path, path: Path) -> None:
         head = [named if file.file == named.file else file for file in encoder.head]
         encoder = encoder.model_copy(update={"head": head})
     else:
-        manifest = manifest.model_copy(update={"deleted": named})
+        manifest = manifest.model_copy(update={path.name.partition("-")[0]: named})
     manifest.model_copy(update={"encoder": encoder}).save(folder)
