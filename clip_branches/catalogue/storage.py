@@ -43,8 +43,10 @@ def storage_errors(what: str) -> Iterator[None]:
 def storage_error(what: str, error: OSError) -> StorageError:
     """The StorageError for ``error``, met while doing ``what``."""
     reason = _REASONS.get(error.errno or 0) or error.strerror or str(error)
-    where = f" ({error.filename})" if error.filename else ""
-    return StorageError(f"{what} failed: {reason}{where}. Nothing that was there before was changed.")
+    at = error.filename2 or error.filename  # of a copy, where it was to go
+    where = f" ({at})" if at else ""
+    hint = " Make room and run the same command again." if error.errno in (errno.ENOSPC, errno.EDQUOT) else ""
+    return StorageError(f"{what} failed: {reason}{where}. Nothing that was there before was changed.{hint}")
 
 
 class FolderLock:
