@@ -35,6 +35,7 @@ bench: $(VENV)/.development ## Measure quality and speed, a small size in minute
 bench-full: $(VENV)/.development ## The same on every query, user and round: hours
 	@$(BIN)/python -m benchmarks.feedback --size full
 	@$(BIN)/python -m benchmarks.engine --rows 1e7 --curve --http
+	@$(BIN)/python -m benchmarks.exactness --rows 1e6
 
 clean: ## Remove the environment and caches; catalogues stay
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from clip_branches.engine.calibration import calibrate
 from clip_branches.engine.checks import (
     DIMS,
     Floats,
@@ -137,6 +138,8 @@ class _Problem:
         self.trust = reading.trust
         alike = 0.0 if self.anchor is None else float(reading.direction @ self.covariance @ self.anchor)
         if self.anchor is not None and not worth_turning(readings, reading, alike):
+            if clump is not None and readings.words_alone() > readings.nothing():
+                return self._cut_text(self.anchor, readings.text, reading.slope)
             reading = replace(reading, direction=self.anchor, scores=readings.text, unseen=readings.text)
         elif clump is not None and clump.evidence > reading.evidence - np.log(2):  # more likely than all else together
             return self._cut_clump(reading)
@@ -150,6 +153,11 @@ class _Problem:
             np.concatenate([self.weight, readings.stand_in_weight]),
         )
         return reading.direction, reading.slope, offset, best_threshold(reading.slope * scores + offset)
+
+    def _cut_text(self, anchor: Vector, labelled: Vector, slope: float) -> tuple[Vector, float, float, float]:
+        """As ``solve``: the words' own order, cut by what the labels, slips among them, leave possible."""
+        found = calibrate(times(self.rest, anchor[:, None])[:, 0], labelled, self.right, self.weight, slope)
+        return anchor, found.slope, found.offset, found.cut
 
     def _cut_clump(self, reading: Reading) -> tuple[Vector, float, float, float]:
         """As ``solve``: a clump shows in the catalogue itself where it ends."""

@@ -1,0 +1,64 @@
+"""How sure the text's score is, and where to cut it: every steepness and every middle that the labels leave possible.
+
+P(right | score s) = sigmoid(slope (s - middle)). A few labels of a first page say little of either, so no single fit
+is believed. A grid of both is weighed by how well each explains the labels, a slip now and then allowed, times a prior:
+how steep scores usually are, and how large a share of the catalogue is usually right, which over the scores of random
+images follows from the two. The cut is the one of best expected F1, averaged over the grid (Bayesian decision theory;
+Lewis 1995 for the expected F1 of a cut).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clip_branches.engine.cut import sigmoid
+from clip_branches.engine.logistic import Vector, times
+
+_SLIP = 0.05  # a label in so many says the opposite
+_SHARE = (-2.9, 0.9)  # log share of right ones in a catalogue: mean and sd over concepts
+_STEEPER = 0.3  # a reading's slope is evened out by what labels leave open, which the grid does by itself
+_STEEPNESS = 0.8  # sd of the log slope around a reading's
+_SLOPES = np.exp(np.linspace(-1.5, 3.0, 13))
+_MIDDLES = np.linspace(-1.0, 5.0, 25)  # standard deviations of the catalogue
+_ENOUGH = 1_000  # scores that stand for the catalogue
+_LEAST = 1e-3  # of the likeliest: what is less likely has no say in the cut
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Log odds of being right = ``slope * score + offset``, accepted from ``cut`` (in log odds) on."""
+
+    slope: float
+    offset: float
+    cut: float
+
+
+def calibrate(rest: Vector, labelled: Vector, right: NDArray[np.bool_], weight: Vector, slope: float) -> Calibration:
+    """From scores of unit sd: of random images (m,), m >= 2, and of labelled ones (n,), as if not trained on.
+
+    weight (n,) >= 0; slope > 0: what a reading of the labels made of it.
+    """
+    falling = -np.sort(-rest)[:: -(-len(rest) // _ENOUGH)]
+    log_slope = np.log(_SLOPES)
+    middles = falling.mean() + _MIDDLES
+    share = sigmoid(_SLOPES[:, None, None] * (falling - middles[:, None]))  # (slopes, middles, m)
+    log_share = np.log(share.mean(axis=2))
+    # The prior is of the share, the grid is of the middle: a step of one is so large a step of the other.
+    stretch = np.abs(np.gradient(log_share, axis=1))
+    prior = np.log(stretch + 1e-12) - 0.5 * ((log_share - _SHARE[0]) / _SHARE[1]) ** 2
+    prior -= 0.5 * ((log_slope[:, None] - np.log(slope) - _STEEPER) / _STEEPNESS) ** 2
+    signed = np.where(right, 1.0, -1.0) * (labelled - middles[:, None])
+    said = (1 - _SLIP) * sigmoid(_SLOPES[:, None, None] * signed) + _SLIP / 2
+    held = prior + (weight * np.log(said)).sum(axis=2)
+    held = np.exp(held - held.max())
+    mean_slope = float(np.exp((held * log_slope[:, None]).sum() / held.sum()))
+    middle = float((held * middles).sum() / held.sum())
+    likely = held > _LEAST
+    share = share[likely]
+    f1 = 2 * np.cumsum(share, axis=1) / (np.arange(1, len(falling) + 1) + share.sum(axis=1)[:, None])
+    best = int(np.argmax(times(held[likely][None], f1)[0]))
+    cut = (falling[best] + falling[min(best + 1, len(falling) - 1)]) / 2
+    return Calibration(mean_slope, -mean_slope * middle, float(mean_slope * (cut - middle)))
