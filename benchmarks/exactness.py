@@ -3,9 +3,9 @@
     python -m benchmarks.exactness [--rows 1e6] [--rounds 5] [--seed 0]
 
 Codes of six characters (uniform, clumped, few values, duplicates, a constant, extremes); each is indexed in order, out
-of order, and saved and mapped again. Boxes, votes, counts, complete linear sets, nearest rows, and the whole search of
-every model are compared with plain NumPy over all rows, to the last bit. The first difference is printed with the seed
-that gives it again, and ends the run with status 1.
+of order, and saved and mapped again. Boxes, votes, counts, complete linear sets, nearest rows, surveys, and the whole
+search of every model are compared with plain NumPy over all rows, to the last bit. The first difference is printed with
+the seed that gives it again, and ends the run with status 1.
 """
 
 from __future__ import annotations
@@ -21,8 +21,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from clip_branches.engine import Box, BoxIndex, BranchEnsemble, DecisionBranch, LinearScorer, fit_feedback, index_order
+from benchmarks.speed.work import engine_over
+from clip_branches.engine import (
+    Box,
+    BoxIndex,
+    BranchEnsemble,
+    DecisionBranch,
+    LinearScorer,
+    Rule,
+    fit_feedback,
+    index_order,
+)
 from clip_branches.engine.branch import squashed
+from clip_branches.engine.survey import survey
 
 Codes = NDArray[np.uint8]
 Checks = Iterator[tuple[str, bool]]
@@ -138,6 +149,42 @@ def check_models(index: BoxIndex, codes: Codes, generator: np.random.Generator) 
             yield name, np.array_equal(rows, ref) and np.array_equal(values, votes[rows])
 
 
+def check_surveys(index: BoxIndex, codes: Codes, generator: np.random.Generator) -> Checks:
+    """What a survey says of an answer: how many, the first of them, and what boxes hold of it."""
+    engine, boxes = engine_over(index), random_boxes(codes, 8, generator)
+    boxes = [box for box in dict.fromkeys(boxes) if not box.empty]
+    held = np.array([inside(box, codes) for box in boxes]).reshape(len(boxes), len(codes))
+    ids = np.asarray(engine.parts()[0].ids)
+    scorer = LinearScorer()
+    scorer.weights_, scorer.bias_ = generator.normal(size=32).astype(np.float32), np.float32(generator.normal())
+    scores = scores_of(codes, scorer.weights_, scorer.bias_)
+    branch = DecisionBranch()
+    branch.boxes_, branch.ranker_ = boxes, scorer
+    for share in (1e-4, 0.01, 0.3, 1.0):
+        scorer.threshold_ = np.float32(np.quantile(scores, 1 - share, method="nearest"))
+        scorer._fitted()
+        branch._fitted()
+        for name, model in (("score survey", scorer), ("box survey", branch)):
+            accepted = held.any(axis=0) if model is branch else scores >= scorer.threshold_
+            told = survey(engine, Rule(model, boxes), boxes, 256)
+            order = squashed(scores - scorer.threshold_) if model is branch else scores
+            rows = np.flatnonzero(accepted)
+            first = rows[np.lexsort((ids[rows], -order[rows].astype(np.float64)))][: told.head.total]
+            alone = (held & accepted & (held.sum(axis=0) == 1)).sum(axis=1)
+            yield (
+                name,
+                (
+                    told.total == len(rows)
+                    and np.array_equal(told.head.ids, ids[first])
+                    and told.head.scores.tobytes() == order[first].tobytes()
+                    and np.array_equal(told.inside, held.sum(axis=1))
+                    and np.array_equal(told.accepted, (held & accepted).sum(axis=1))
+                    and np.array_equal(told.alone, alone)
+                    and told.covered == int((held.any(axis=0) & accepted).sum())
+                ),
+            )
+
+
 def indexes_of(codes: Codes, folder: Path) -> Iterator[tuple[str, BoxIndex, Codes]]:
     """The same codes indexed three ways, each with the codes as its row numbers count them."""
     yield "unordered", BoxIndex.build(codes), codes
@@ -153,7 +200,11 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5, help="of each character and kind of index")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
-    checks: tuple[Callable[[BoxIndex, Codes, np.random.Generator], Checks], ...] = (check_index, check_models)
+    checks: tuple[Callable[[BoxIndex, Codes, np.random.Generator], Checks], ...] = (
+        check_index,
+        check_models,
+        check_surveys,
+    )
     rows, compared, started = int(options.rows), 0, time.perf_counter()
     print(f"{rows:,} rows, {options.rounds} rounds, seed {options.seed}")
     for character in CHARACTERS:

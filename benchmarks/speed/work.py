@@ -38,7 +38,7 @@ def measure(
 ) -> Iterator[Row]:
     """codes: (n, 32) in index order; scan: with a columnar copy as a peer; others: with those that need minutes."""
     n = len(codes)
-    engine = _engine(index)
+    engine = engine_over(index)
     columns = np.ascontiguousarray(codes.T) if scan else None
     words = codes.reshape(-1)[: codes.size // 8 * 8].view(np.uint64)
     bandwidth = codes.size / timed(lambda: peers.read_all(words), seconds=1).best / 1e6
@@ -121,7 +121,7 @@ def _forest(codes: NDArray[np.uint8], engine: Any) -> Iterator[Row]:
     yield Row("answer of an ensemble of 25, best first", ours, note, "random forest of 25, predict", took)
 
 
-def _engine(index: BoxIndex) -> Any:
+def engine_over(index: BoxIndex) -> Any:
     """The engine over one segment with ids in no order, as in a catalogue."""
     ids = np.random.default_rng(0).permutation(index.n_rows).astype(np.uint64) + np.uint64(1)
     row_of = np.empty(index.n_rows + 1, np.uint32)
