@@ -110,7 +110,11 @@ def _forest(codes: NDArray[np.uint8], engine: Any) -> Iterator[Row]:
     near = np.argsort(((some.astype(int) - centre) ** 2).sum(axis=1))
     positive, negative, rest = some[near[:20]], some[near[-20:]], codes[generator.integers(0, len(codes), 5_000)]
     training = np.vstack([positive, negative]), np.repeat([1, 0], 20)
-    fitted = timed(lambda: BranchEnsemble(random_state=0).fit(*training, unlabelled=rest), least=3, seconds=1)
+    fitted = timed(
+        lambda: BranchEnsemble(random_state=0).fit(*training, unlabelled=rest, workers=engine.workers),
+        least=3,
+        seconds=1,
+    )
     forest = peers.random_forest(codes, positive, rest)
     trained = timed(lambda: peers.random_forest(codes, positive, rest), least=3, seconds=1).best
     yield Row("train an ensemble of 25, 20 right and 5,000 unlabelled", fitted, "", "random forest of 25", trained, 150)
