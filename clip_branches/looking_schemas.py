@@ -20,6 +20,12 @@ class MapResponse(BaseModel):
     groups: int = Field(description="How many groups there are.")
 
 
+class AlikeResponse(BaseModel):
+    """Groups of near duplicates, as the catalogue's column 'alike' names them."""
+
+    groups: list[list[int]] = Field(description="Ids of each group that an image asked for is in; two or more each.")
+
+
 class FiguresValue(BaseModel):
     value: str = Field(description="Empty: no value.")
     count: int = Field(description="Images of the answer with this value.")

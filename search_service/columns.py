@@ -99,6 +99,11 @@ class Columns:
         found: Rows = self._starts[numbers] + rows
         return found
 
+    def ids_of(self, rows: Rows) -> npt.NDArray[np.uint64]:
+        """Ids of the images in some rows."""
+        ids: npt.NDArray[np.uint64] = np.concatenate([segment.ids for segment in self._catalogue.segments])[rows]
+        return ids
+
     def everything(self) -> Rows:
         """Rows of all images that are not deleted, ascending."""
         ids = np.concatenate([segment.ids for segment in self._catalogue.segments])

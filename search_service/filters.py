@@ -17,6 +17,7 @@ from search_service.columns import Column, Columns, Mask, Rows
 from search_service.served import Served
 
 _LISTED = 60  # values of a column that are listed
+ALIKE = "alike"  # the column in which the near-duplicate filter names groups of images
 _CATALOGUES, _ANSWERS = 8, 32
 _PIECE = 1 << 16  # images whose codes are looked at together
 
@@ -81,6 +82,20 @@ class Filters:
             of=of,
             columns=[facet for facet in facets if _tells(facet) or facet.name in asked],
         )
+
+    def alike(self, served: Served, key: str, found: AnswerSet, ids: Sequence[int]) -> list[list[int]]:
+        """The groups of the catalogue's near duplicates that any of ``ids`` is in, each with all its images' ids."""
+        columns, _ = self.open(served, key, found)
+        column = columns.get(ALIKE) if ALIKE in columns.names else None
+        if column is None or column.codes is None:
+            return []
+        asked = column.codes[columns.rows_of(np.array(ids, np.uint64))]
+        rows = columns.everything()
+        rows = rows[np.isin(column.codes[rows], asked[asked >= 0])]
+        groups: dict[int, list[int]] = {}
+        for code, item in zip(column.codes[rows].tolist(), columns.ids_of(rows).tolist(), strict=True):
+            groups.setdefault(code, []).append(item)
+        return [group for group in groups.values() if len(group) > 1]
 
     def open(self, served: Served, key: str, found: AnswerSet) -> tuple[Columns, Rows]:
         """The catalogue's columns, and the rows in them of the images of the answer that ``key`` names."""

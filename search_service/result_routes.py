@@ -9,7 +9,7 @@ from flask_openapi3.models.tag import Tag
 from flask_openapi3.openapi import OpenAPI
 from pydantic import BaseModel, Field
 
-from clip_branches.looking_schemas import FiguresResponse, MapResponse
+from clip_branches.looking_schemas import AlikeResponse, FiguresResponse, MapResponse
 from clip_branches.result_schemas import (
     FILE_FORMAT,
     MAX_CONDITIONS,
@@ -63,6 +63,16 @@ class PartQuery(WhereQuery):
     )
 
 
+class AlikeQuery(RequestModel):
+    """Which images it is about."""
+
+    ids: str = Field(max_length=4_000, pattern=r"^[0-9]{1,18}(,[0-9]{1,18})*$", description="Ids of images: 1,2,3.")
+
+    @property
+    def numbers(self) -> list[int]:
+        return [int(number) for number in self.ids.split(",")]
+
+
 class SampleQuery(RequestModel):
     """Which part of a sample to give."""
 
@@ -100,6 +110,11 @@ def register(app: OpenAPI, state: SearchState) -> None:
     def facets(path: ResultPath, query: WhereQuery) -> Response:
         """The catalogue's own columns over an answer, each value with its exact count."""
         return json_response(results.facets(path.name, path.result_set, query.where))
+
+    @app.get(f"{root}/alike", tags=tags, responses={200: AlikeResponse})
+    def alike(path: ResultPath, query: AlikeQuery) -> Response:
+        """The near duplicates of some images, in and outside the answer."""
+        return json_response(results.alike(path.name, path.result_set, query.numbers))
 
     @app.get(f"{root}/map", tags=tags, responses={200: MapResponse})
     def map_of(path: ResultPath, query: WhereQuery) -> Response:

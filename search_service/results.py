@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from clip_branches.engine import AnswerSet
 from clip_branches.errors import InvalidInput
-from clip_branches.looking_schemas import FiguresResponse, MapResponse
+from clip_branches.looking_schemas import AlikeResponse, FiguresResponse, MapResponse
 from clip_branches.result_schemas import (
     CheckHit,
     CheckPage,
@@ -74,6 +74,13 @@ class Results:
             scores=part.scores.tolist() if scores else None,
             votes=part.votes.tolist() if scores and part.votes is not None else None,
         )
+
+    def alike(self, name: str, result_set: str, ids: Sequence[int]) -> AlikeResponse:
+        """The near duplicates of some images, in and outside the answer."""
+        served, answer, _ = self._known(name, result_set, ())
+        with self._searcher().at_work():
+            groups = self._kept_filters().alike(served, result_set, answer.found, ids)
+        return AlikeResponse(groups=groups)
 
     def map(self, name: str, result_set: str, conditions: Sequence[str]) -> MapResponse:
         """The part for which the conditions hold as points of a map."""

@@ -10,7 +10,7 @@ from flask_openapi3.openapi import OpenAPI
 from pydantic import BaseModel, Field
 
 from clip_branches.errors import UnknownCatalogue, UnknownResultSet
-from clip_branches.looking_schemas import FiguresResponse, MapResponse
+from clip_branches.looking_schemas import AlikeResponse, FiguresResponse, MapResponse
 from clip_branches.result_schemas import CheckPage, CheckResponse, CutsResponse, FacetsResponse, IdsResponse
 from clip_branches.schemas import (
     BoxesPage,
@@ -88,6 +88,11 @@ def register(app: OpenAPI, *, search: Upstream, data: Upstream) -> None:
     def facets(path: ResultPath) -> Response:
         """The catalogue's own columns over an answer, with exact counts."""
         return search.forward(f"{_result_set(path)}/facets")
+
+    @app.get("/api/catalogues/<name>/results/<result_set>/alike", tags=found, responses={200: AlikeResponse})
+    def alike(path: ResultPath) -> Response:
+        """The near duplicates of some images."""
+        return search.forward(f"{_result_set(path)}/alike")
 
     @app.get("/api/catalogues/<name>/results/<result_set>/map", tags=found, responses={200: MapResponse})
     def map_of(path: ResultPath) -> Response:

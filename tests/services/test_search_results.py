@@ -73,6 +73,11 @@ def metadata(catalogue: Catalogue, ids: Any) -> list[dict[str, Any]]:
     return [item["metadata"] for item in catalogue.items(ids)[0]]
 
 
+def test_near_duplicates_are_told_wherever_they_are(catalogue: Catalogue, served: Served, found: AnswerSet) -> None:
+    # Any column of that name is taken as it is; this catalogue has none, and then there are no groups.
+    assert Filters().alike(served, RESULT_SET, found, [1, 2, 3]) == []
+
+
 @pytest.mark.parametrize(
     ("conditions", "holds"),
     [

@@ -55,6 +55,7 @@ export const api = {
   search: (catalogue, request, signal) => call(`${at(catalogue)}/search`, { body: request, signal }),
   results: (catalogue, set, offset, limit, where = {}, order = "best") =>
     call(`${at(catalogue)}/results/${set}?${page(offset, limit)}${conditions(where)}${order === "best" ? "" : `&order=${order}`}`),
+  alike: (catalogue, set, ids) => call(`${at(catalogue)}/results/${set}/alike?ids=${ids.join(",")}`),
   map: (catalogue, set, where, signal) => call(`${at(catalogue)}/results/${set}/map?${conditions(where).slice(1)}`, { signal }),
   figures: (catalogue, set, where, signal) => call(`${at(catalogue)}/results/${set}/figures?${conditions(where).slice(1)}`, { signal }),
   facets: (catalogue, set, where, signal) => call(`${at(catalogue)}/results/${set}/facets?${conditions(where).slice(1)}`, { signal }),

@@ -1,5 +1,6 @@
 // What a person can do, and the state it changes; views listen for "session", "answer", "labels", "busy" and "notice".
 
+import { alike } from "./alike.js";
 import { connection } from "./connection.js";
 import { Emitter } from "./emitter.js";
 import { RIGHT, WRONG } from "./round.js";
@@ -138,8 +139,9 @@ class App extends Emitter {
     this.emit("labels", []);
   }
 
+  /** Marks pictures, and those that are alike with them unless each is to be marked alone. */
   mark(ids, label, options) {
-    this.markEach(ids.map((id) => [id, label]), options);
+    this.markEach(alike.withAlike(ids).map((id) => [id, label]), options);
   }
 
   /** Gives many labels in one step: [[id, label], ...]. */

@@ -1,5 +1,6 @@
 // One picture of the grid: image, label, caption and score, and the buttons that come with the mouse.
 
+import { alike } from "./alike.js";
 import { api, widthFor } from "./api.js";
 import { h, icon } from "./dom.js";
 import { score } from "./format.js";
@@ -19,6 +20,7 @@ export function makeCell(index, column) {
     "div",
     { class: "cell", role: "gridcell", tabindex: -1, "data-index": index, "aria-colindex": column + 1 },
     h("span", { class: "picture" }, image, h("span", { class: "missing" }, icon("missing"), t("picture.missing"))),
+    h("span", { class: "alike", "aria-hidden": "true", hidden: true }),
     h("span", { class: "mark", "aria-hidden": "true" }, icon("tick"), icon("cross")),
     h(
       "span",
@@ -53,7 +55,11 @@ export function describeCell(cell, hit, label, selected) {
   const state = stateOf(label);
   const caption = hit ? (items.get(hit.id)?.caption ?? "") : "";
   const marked = { right: t("picture.right"), wrong: t("picture.wrong"), none: t("picture.none") }[state];
-  const name = [t("picture.nth", { n: Number(cell.dataset.index) + 1 }), caption || null, hit ? marked : t("picture.loading")];
+  const group = hit ? alike.of(hit.id).length : 1;
+  const stack = cell.querySelector(".alike");
+  stack.hidden = group < 2;
+  if (group > 1) stack.textContent = t("alike.count", { n: group });
+  const name = [t("picture.nth", { n: Number(cell.dataset.index) + 1 }), caption || null, group > 1 ? t("alike.count", { n: group }) : null, hit ? marked : t("picture.loading")];
   cell.dataset.state = state;
   cell.setAttribute("aria-label", name.filter(Boolean).join(", "));
   cell.setAttribute("aria-selected", selected);

@@ -1,5 +1,6 @@
 // Puts the page together.
 
+import { alike } from "./alike.js";
 import { api, ApiError } from "./api.js";
 import { app } from "./app.js";
 import { connection } from "./connection.js";
@@ -54,7 +55,21 @@ app.on("say", (words) => {
   sentence = words;
   say();
 });
-app.on("session", () => app.session && items.use(app.session.catalogue));
+app.on("session", () => {
+  if (!app.session) return;
+  items.use(app.session.catalogue);
+  alike.use(app.session.catalogue);
+});
+alike.ask = (ids) => api.alike(app.session.catalogue, app.round.response.result_set, ids);
+alike.on("learnt", () => {
+  $("#together").hidden = !alike.known;
+  grid.refresh();
+});
+items.on("loaded", (ids) => app.round?.response && alike.learn(ids));
+$("#together").addEventListener("click", () => {
+  alike.together = !alike.together;
+  $("#together").setAttribute("aria-pressed", alike.together);
+});
 app.on("answer", drawAnswer);
 app.on("labels", (ids) => {
   grid.refresh();

@@ -31,7 +31,9 @@ export async function openFigures() {
   }
 }
 
-function show({ total, of, scores, columns }) {
+function show({ total, of, scores, columns: known }) {
+  // What tells the answer from the catalogue most comes first.
+  const columns = known.toSorted((a, b) => apart(b, total, of) - apart(a, total, of));
   panel.replaceChildren(
     h("p", { class: "note" }, t("figures.what", { pictures: pictures(total), of })),
     h(
@@ -50,6 +52,10 @@ const section = (column, total, of) =>
     h("h2", {}, named(column)),
     column.kind === "numbers" ? histogram(column.bins, { name: named(column), total, of }) : table(column, total, of),
   );
+
+/** How far a column's shares here are from the catalogue's: 0, the same, to 1. */
+const apart = ({ values, bins }, total, of) =>
+  [...values, ...bins].reduce((sum, one) => sum + Math.abs(one.count / Math.max(1, total) - one.of / Math.max(1, of)) / 2, 0);
 
 const named = ({ name }) => name.replaceAll("_", " ");
 
