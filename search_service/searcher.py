@@ -7,10 +7,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from clip_branches.engine import AnswerSet, Rule, suggest
-from clip_branches.errors import InvalidInput, UnknownItem, UnknownResultSet
+from clip_branches.errors import InvalidInput, UnknownResultSet
 from clip_branches.schemas import (
     BoxesPage,
-    BoxRanges,
     ChangeSide,
     ChangesResponse,
     Hit,
@@ -24,7 +23,8 @@ from clip_branches.schemas import (
 )
 from clip_branches.service.shelf import Shelf
 from clip_branches.settings import SearchSettings
-from search_service.answering import Answer, Timings, compute_answer, name_of, ranges, summaries
+from search_service.answering import Answer, Timings, compute_answer, name_of
+from search_service.explaining import boxes_page, why_of
 from search_service.gate import Gate
 from search_service.generations import Generations, OpenEarlier
 from search_service.images import image_bytes, pixels
@@ -128,13 +128,13 @@ class Searcher:
 
     def page(self, name: str, result_set: str, offset: int, limit: int) -> ResultPage:
         """Hits ``offset`` to ``offset + limit - 1`` of an answer; empty beyond its end."""
-        answer = self._answer(name, result_set, "result_set")
+        answer = self.answer(name, result_set, "result_set")
         page = self._page(answer, offset, limit)
         return ResultPage(result_set=result_set, total=answer.total, of=answer.total, offset=offset, hits=_hits(page))
 
     def changes(self, name: str, result_set: str, since: str, offset: int, limit: int) -> ChangesResponse:
         """What is in the answer and was not in ``since``, and the reverse; a page of each, in their own order."""
-        now, before = self._answer(name, result_set, "result_set"), self._answer(name, since, "since")
+        now, before = self.answer(name, result_set, "result_set"), self.answer(name, since, "since")
         came_in, went_out = now.found.changes(before.found)
         return ChangesResponse(
             result_set=result_set,
@@ -145,52 +145,11 @@ class Searcher:
 
     def boxes(self, name: str, result_set: str, offset: int, limit: int) -> BoxesPage:
         """Boxes ``offset`` to ``offset + limit - 1`` behind an answer, and its condition in SQL."""
-        answer, (served, rule) = self._answer(name, result_set, "result_set"), self.rule(name, result_set)
-        if rule is None:
-            return BoxesPage(
-                result_set=result_set, model=answer.model, boxes_decide=False, need=None, total=0, offset=offset,
-                boxes=[], sql="TRUE",
-            )  # fmt: skip
-        with self._gate.admitted(), self._gate.computing():
-            page = summaries(rule, rule.boxes[offset : offset + limit], served, answer.found)
-        return BoxesPage(
-            result_set=result_set,
-            model=answer.model,
-            boxes_decide=rule.decide,
-            need=answer.need,
-            total=len(rule.boxes),
-            offset=offset,
-            boxes=list(page),
-            sql=rule.sql(),
-        )
+        return boxes_page(self, name, result_set, offset, limit)
 
     def why(self, name: str, result_set: str, item: int) -> WhyResponse:
         """Why an image is in an answer, or why not."""
-        answer, (served, rule) = self._answer(name, result_set, "result_set"), self.rule(name, result_set)
-        if not served.catalogue.contains([item])[0]:
-            raise UnknownItem(
-                f"The 'id' must be of an image in the catalogue {name!r}. Got {item} instead.", field="id"
-            )
-        rank = answer.found.rank_of(item)
-        why = None if rule is None else rule.explain(served.engine.codes_of([item])[0])
-        score = float(answer.found.scores[rank]) if rank is not None else why.score if why is not None else 0.0
-        return WhyResponse(
-            result_set=result_set,
-            id=item,
-            accepted=rank is not None,
-            rank=None if rank is None else rank + 1,
-            total=answer.total,
-            model=answer.model,
-            score=round(score, 6),
-            cut=answer.cut,
-            votes=None if why is None else why.votes,
-            need=answer.need,
-            branches=answer.branches,
-            boxes_decide=answer.boxes_decide,
-            boxes=[]
-            if rule is None or why is None
-            else [BoxRanges(**ranges(holder.box, rule)) for holder in why.holders],
-        )
+        return why_of(self, name, result_set, item)
 
     def served(self, name: str) -> Served:
         """A catalogue as it is now."""
@@ -198,7 +157,7 @@ class Searcher:
 
     def known(self, name: str, result_set: str) -> tuple[Served, Answer, StoredRequest]:
         """An answer of the catalogue as it is now, with the request that gave it."""
-        answer = self._answer(name, result_set, "result_set")
+        answer = self.answer(name, result_set, "result_set")
         served, request = self._shelf.get(name), self._store.request((name, result_set))
         if request is None or request.fingerprint != served.fingerprint:
             raise UnknownResultSet(
@@ -227,7 +186,7 @@ class Searcher:
         with self._gate.admitted(), self._gate.computing():
             yield
 
-    def _answer(self, name: str, result_set: str, field: str) -> Answer:
+    def answer(self, name: str, result_set: str, field: str) -> Answer:
         """A known answer: from memory, from disk, or computed again from its stored request."""
         self._shelf.get(name)  # an unknown catalogue is said first
         if not _RESULT_SET.fullmatch(result_set):
