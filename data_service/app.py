@@ -45,6 +45,7 @@ class ImageQuery(RequestModel):
         description=f"Width in pixels, rounded up to one of {', '.join(map(str, WIDTHS))}; never enlarged. "
         "Without it: the original file.",
     )
+    w: int | None = Field(None, ge=1, le=10_000, description="The same as 'width', for clients that ask so.")
     v: str | None = Field(
         None, max_length=100, description="Ignored: images are cached for ever, and a new value is a new address."
     )
@@ -104,7 +105,7 @@ def _register_routes(app: OpenAPI, shelf: Shelf[Catalogue], images: Images) -> N
     @app.get("/v1/catalogues/<name>/items/<int:id>/image", tags=tags, responses={200: _IMAGE})
     def image(path: ItemPath, query: ImageQuery) -> Response:
         """The image itself: the original file, or a thumbnail that is made once and kept."""
-        return images.respond(request, path.name, *_one(shelf, path), query.width)
+        return images.respond(request, path.name, *_one(shelf, path), query.width or query.w)
 
 
 _IMAGE = {

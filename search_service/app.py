@@ -21,7 +21,7 @@ from clip_branches.schemas import (
 )
 from clip_branches.service import create_base_app, json_response
 from clip_branches.settings import SearchSettings
-from search_service import result_routes
+from search_service import neighbours, result_routes
 from search_service.state import SearchState
 
 # An image of 20 MiB is 26.7 MiB in base64; the rest is room for labels.
@@ -77,6 +77,7 @@ def create_app(settings: SearchSettings | None = None) -> OpenAPI:
     app.extensions["search"] = state
     _register_routes(app, state)
     result_routes.register(app, state)
+    neighbours.register(app, state, settings)
     state.start()
     return app
 

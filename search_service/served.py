@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from clip_branches.catalogue import Catalogue
 from clip_branches.encoding import Encoder, Head, Quantiser
 from clip_branches.encoding.fingerprint import check_encoder, check_towers
 from clip_branches.engine import CatalogueEngine, Workers
-from clip_branches.errors import ConfigurationError
+from clip_branches.errors import ConfigurationError, InvalidInput
 from clip_branches.schemas import CatalogueSummary
 from clip_branches.settings import SearchSettings
 
@@ -45,6 +46,19 @@ class QueryEncoder:
                 if len(self._known) > _KNOWN_TEXTS:
                     self._known.pop(next(iter(self._known)))
             return vector
+
+    def embedding(self, values: Sequence[float]) -> Vectors:
+        """Unit vector (32,), float32, of a vector of the model's image tower, or of 32 dimensions already."""
+        vector = np.asarray(values, np.float32)
+        dim = self._encoder.embedding_dim
+        if len(vector) not in (dim, 32) or not vector.any():
+            raise InvalidInput(
+                f"The 'embedding_input' must be {dim} numbers, as the catalogue's model gives, or 32, not all zero. "
+                f"Got {len(vector)} instead.",
+                field="embedding_input",
+            )
+        vector = vector / np.float32(np.linalg.norm(vector))
+        return vector if len(vector) != dim else np.asarray(self._encoder.project_images(vector[None])[0], np.float32)
 
     def image(self, image: Image.Image) -> Vectors:
         """Unit vector (32,), float32."""

@@ -1,0 +1,87 @@
+"""Routes of the neighbours' calls."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, TypeVar
+
+from flask import Response, request
+from flask_openapi3.models.tag import Tag
+from flask_openapi3.openapi import OpenAPI
+from pydantic import BaseModel, Field, ValidationError
+
+from clip_branches.errors import ClipBranchesError
+from clip_branches.service import status_of
+from clip_branches.service.errors import raise_invalid
+from clip_branches.settings import SearchSettings
+from search_service.fetching import Fetcher
+from search_service.neighbours.bodies import ImageSearchRequest, KnnRequest, MetadataRequest
+from search_service.neighbours.nearest import Nearest
+from search_service.state import SearchState
+
+Body = TypeVar("Body", bound=BaseModel)
+IGNORED = "X-Ignored-Options"
+_SHARED = ("/knn-service", "/metadata", "/indices-list")
+
+
+class CataloguePath(BaseModel):
+    name: str = Field(description="Name of a catalogue.")
+
+
+def register(app: OpenAPI, state: SearchState, settings: SearchSettings) -> None:
+    """Adds the routes. ``app.extensions["nearest"]`` answers them."""
+    fetcher = Fetcher(timeout_s=settings.image_url_timeout_s) if settings.image_urls else None
+    nearest = app.extensions["nearest"] = Nearest(state, fetcher, settings.data_url)
+    tags = [Tag(name="neighbours")]
+
+    @app.get("/indices-list", tags=tags)
+    def indices() -> Response:
+        """clip-retrieval: the names of the catalogues."""
+        return _json(nearest.names())
+
+    @app.post("/knn-service", tags=tags)
+    def knn() -> Response:
+        """clip-retrieval: the nearest images to a text, an image or a vector."""
+        hits, ignored = nearest.knn(_body(KnnRequest))
+        answer = _json(hits)
+        if ignored:
+            answer.headers[IGNORED] = ", ".join(ignored)
+        return answer
+
+    @app.post("/metadata", tags=tags)
+    def metadata() -> Response:
+        """clip-retrieval: what is known of images."""
+        return _json(nearest.metadata(_body(MetadataRequest)))
+
+    @app.post("/v1/catalogues/<name>/image-search", tags=tags)
+    def image_search(path: CataloguePath) -> Response:
+        """clip-image-search: the ten nearest images to words, or to an image."""
+        try:
+            found = nearest.image_search(path.name, _body(ImageSearchRequest))
+        except ClipBranchesError as error:
+            status = status_of(error)
+            told = {"code": error.code, "message": error.message, "field": error.field}
+            return _json({"status_code": status, "message": error.message, "error": told}, status)
+        return _json({"status_code": 200, "message": "Success", "body": found})
+
+    @app.after_request
+    def share(response: Response) -> Response:
+        """Lets the neighbour's web page read the answers, from the origin that the settings name."""
+        if settings.cors_origin and request.path in _SHARED:
+            response.headers["Access-Control-Allow-Origin"] = settings.cors_origin
+            response.headers["Access-Control-Allow-Headers"] = "Content-Type"
+            response.headers["Access-Control-Expose-Headers"] = IGNORED
+            response.headers["Vary"] = "Origin"
+        return response
+
+
+def _body(model: type[Body]) -> Body:
+    """The body, whatever its content type is said to be: the neighbours' clients name none."""
+    try:
+        return model.model_validate(request.get_json(force=True))
+    except ValidationError as error:
+        raise_invalid(error)
+
+
+def _json(value: Any, status: int = 200) -> Response:
+    return Response(json.dumps(value, default=str), status, content_type="application/json")
