@@ -140,3 +140,15 @@ def test_one_thread_and_several_say_the_same(tmp_path_factory: pytest.TempPathFa
             assert other.head.ids.tolist() == told[0].head.ids.tolist()
             assert (other.alone == told[0].alone).all()
         assert 0 < readings[0].blocks <= readings[0].blocks_total
+
+
+def test_the_nearest_are_the_head_of_the_whole_ranking(stage: Stage) -> None:
+    for seed in range(3):
+        vector = np.random.default_rng(seed).normal(size=32).astype(np.float32)
+        ranked = stage.engine.nearest_all(vector)
+        for k in (1, 7, 256, 2 * ROWS):
+            first, reading = ranked.page(0, k), Reading()
+            near = stage.engine.nearest(vector, k, reading)
+            assert near.ids.tolist() == first.ids.tolist()
+            assert near.scores.tobytes() == first.scores.tobytes()
+            assert reading.blocks_total
