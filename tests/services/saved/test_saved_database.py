@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import os
+import signal
 import sqlite3
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psycopg
 import pytest
+import requests
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
@@ -27,6 +30,7 @@ from clip_branches.errors import (
 )
 from clip_branches.settings import WebSettings
 from tests.services.saved.conftest import Postgres, good, wrong
+from tests.services.test_gunicorn import Process
 from web_service.app import create_app
 from web_service.keeping.database import Database, migrations
 from web_service.keeping.tables import SavedSearch, Table
@@ -248,3 +252,17 @@ def test_nothing_is_opened_before_it_is_needed(tmp_path: Path) -> None:
     client.get("/")
     client.get("/livez")
     assert not (tmp_path / "saved").exists()
+
+
+@pytest.mark.slow
+def test_two_workers_make_their_tables_once_and_both_answer(tmp_path: Path, database_url: str) -> None:
+    web = Process("web", tmp_path / "data", tmp_path, workers=2, threads=4, database_url=database_url)
+    try:
+        web.start()
+        web.wait("/livez")
+        with ThreadPoolExecutor(8) as pool:
+            answers = list(pool.map(lambda _: requests.get(f"{web.url}/api/saved", timeout=60), range(24)))
+    finally:
+        web.send(signal.SIGKILL)
+    assert [answer.status_code for answer in answers] == [200] * 24
+    assert all(answer.json() == {"searches": [], "collections": []} for answer in answers)
