@@ -25,7 +25,7 @@ from benchmarks.quality.sources import CATALOGUES
 from benchmarks.quality.users import FULL, SMALL, User
 
 _DATA = ROOT / "data" / "benchmarks"
-_FEW, _LARGE = 6, 20_000  # concepts of a catalogue in the small size; fewer of one with so many images
+_FEW, _LARGE = 4, 20_000  # concepts of a catalogue in the small size; fewer of one with so many images
 
 
 def main() -> None:
