@@ -33,6 +33,19 @@ class Term(RequestModel):
     )
 
 
+class Compose(RequestModel):
+    """Words that change the query's images: "like this, but ..."."""
+
+    texts: list[Text] = Field(min_length=1, max_length=20, description="What is to be different, in words.")
+    images: list[Id] = Field(
+        [], max_length=20, description="Further images to start from, beside 'image' and 'image_id': catalogue ids."
+    )
+    balance: Annotated[float, Field(ge=0, le=1)] = Field(0.5, description="From 0 (look alone) to 1 (words alone).")
+    method: Literal["sum", "slerp", "combiner", "inversion"] | None = Field(
+        None, description="How to compose; without it as the service is configured, for that model."
+    )
+
+
 class SearchRequest(RequestModel):
     """One round of a search: a query, and the labels given so far."""
 
@@ -42,6 +55,7 @@ class SearchRequest(RequestModel):
     image: str | None = Field(None, description="An example image: base64 of its file bytes.")
     image_id: Id | None = Field(None, description="An example image: the id of a catalogue item.")
     terms: list[Term] = Field([], max_length=20, description="What it should show as well, each by its weight.")
+    compose: Compose | None = Field(None, description="Words that change the image or images given.")
     without: list[Text] = Field([], max_length=20, description="What the results should not show.")
     positive: list[Id] = Field(
         [], max_length=MAX_LABELS, description="Ids labelled right, in any order; one given twice counts once."

@@ -74,6 +74,9 @@ class SearchSettings(CatalogueSettings):
     threads: int = Field(32, ge=1, le=256, description="Request threads of one worker process.")
     torch_threads: int = Field(1, ge=1, le=256, description="Threads of one text or image encoding.")
     engine_threads: int = Field(0, ge=0, le=64, description="Threads that share one query; 0: one a core, at most 4.")
+    compose: Literal["auto", "sum", "slerp", "combiner", "inversion"] = Field(
+        "auto", description="How an image and words that change it are composed; auto: the best that the model has."
+    )
     unlabelled: int = Field(1_000, ge=0, le=100_000, description="Random unlabelled images in a training set.")
     answers_in_memory: int = Field(64, ge=1, le=100_000, description="Answer sets kept in memory.")
     answers_disk_mb: int = Field(

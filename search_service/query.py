@@ -6,7 +6,7 @@ import hashlib
 import json
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Self
 
@@ -17,7 +17,17 @@ from clip_branches.schemas import ModelName, SearchRequest
 
 _SPACE = re.compile(r"[\s\x00-\x1f\x7f-\x9f]+")
 _NAMED_IN_ERRORS = 10
-_OPTIONAL = ("boxes_off", "terms", "cut")  # a request without them is the one it was before they were there
+_OPTIONAL = ("boxes_off", "terms", "cut", "compose")  # a request without them is the one it was before they were there
+
+
+@dataclass(frozen=True)
+class Composition:
+    """Words that change the query's images and the images ``also``; ``method`` is named with its network's digest."""
+
+    words: str
+    also: tuple[int, ...]
+    balance: float
+    method: str
 
 
 @dataclass(frozen=True)
@@ -39,6 +49,7 @@ class Query:
     boxes_off: tuple[str, ...] = ()
     terms: tuple[tuple[str, float], ...] = ()
     cut: float | None = None
+    compose: Composition | None = None
 
     @property
     def training(self) -> Query:
@@ -48,7 +59,8 @@ class Query:
     @property
     def has_anchor(self) -> bool:
         """Whether anything says what to look for, besides labels."""
-        return self.text is not None or self.image is not None or self.image_id is not None or bool(self.terms)
+        given = (self.text, self.image, self.image_id, self.compose)
+        return any(part is not None for part in given) or bool(self.terms)
 
     def result_set(self, fingerprint: str, unlabelled: int) -> str:
         """Digest of all that an answer depends on: the catalogue's generation, the request, and this program."""
@@ -65,11 +77,18 @@ class Query:
         lists = {key: tuple(values[key]) for key in ("without", "positive", "negative")}
         lists["boxes_off"] = tuple(values.get("boxes_off", ()))
         lists["terms"] = tuple((str(text), float(weight)) for text, weight in values.get("terms", ()))
-        return cls(**{**values, **lists})
+        compose = values.get("compose")
+        if compose is not None:
+            compose = Composition(**{**compose, "also": tuple(compose["also"])})
+        return cls(**{**values, **lists, "compose": compose})
 
 
-def read_query(body: SearchRequest, catalogue: Catalogue, image: bytes | None) -> Query:
+def read_query(
+    body: SearchRequest, catalogue: Catalogue, image: bytes | None, method: Callable[[str | None], str]
+) -> Query:
     """The canonical query of ``body``, whose decoded image bytes are ``image``.
+
+    ``method`` names the method of composition to take, with the digest of its network, for the one asked for.
 
     Labels are sorted and one given twice counts once. Raises InvalidInput, naming the field and what would work, for
     nothing to search for, an id that is positive and negative, an id outside the catalogue and labels without a
@@ -94,6 +113,7 @@ def read_query(body: SearchRequest, catalogue: Catalogue, image: bytes | None) -
         boxes_off=tuple(sorted(set(body.boxes_off))),
         terms=_terms(body),
         cut=body.cut,
+        compose=_composition(body, catalogue, method),
     )
     if query.cut is not None and query.model == "text":
         raise InvalidInput(
@@ -125,6 +145,23 @@ def _terms(body: SearchRequest) -> tuple[tuple[str, float], ...]:
         if cleaned:
             weights[cleaned] = weights.get(cleaned, 0.0) + term.weight
     return tuple(sorted(weights.items()))
+
+
+def _composition(body: SearchRequest, catalogue: Catalogue, method: Callable[[str | None], str]) -> Composition | None:
+    """Texts joined by " and ", as FashionIQ joins its captions; InvalidInput where there is no image or no word."""
+    if body.compose is None:
+        return None
+    _require_known(body.compose.images, catalogue, "compose.images")
+    also = tuple(sorted(set(body.compose.images)))
+    words = " and ".join(cleaned for text in body.compose.texts if (cleaned := clean_text(text)))
+    if not words:
+        raise InvalidInput("The 'texts' of 'compose' must hold a word. Got none.", field="compose.texts")
+    if body.image is None and body.image_id is None and not also:
+        raise InvalidInput(
+            "The words of 'compose' must have an image to change: give 'image', 'image_id' or 'compose.images'.",
+            field="compose.images",
+        )
+    return Composition(words, also, body.compose.balance, method(body.compose.method))
 
 
 def _labels(body: SearchRequest, catalogue: Catalogue) -> tuple[tuple[int, ...], tuple[int, ...]]:

@@ -56,7 +56,7 @@ class Searcher:
         served = self._shelf.get(name)
         with self._gate.admitted():
             uploaded = None if body.image is None else image_bytes(body.image)
-            query = read_query(body, served.catalogue, uploaded)
+            query = read_query(body, served.catalogue, uploaded, served.composer.named)
             result_set = query.result_set(served.fingerprint, self._unlabelled)
             key = (name, result_set)
             with self._store.alone(key):
@@ -98,7 +98,7 @@ class Searcher:
         served = self._shelf.get(name)
         with self._gate.admitted():
             uploaded = None if body.image is None else image_bytes(body.image)
-            query = read_query(body, served.catalogue, uploaded)
+            query = read_query(body, served.catalogue, uploaded, served.composer.named)
             if query.model == "text":
                 raise InvalidInput(
                     "Suggestions need labels to go by: mark at least one image right, and use another model than "

@@ -13,11 +13,12 @@ from PIL import Image
 
 from clip_branches.catalogue import Catalogue
 from clip_branches.encoding import Encoder, Head, Quantiser
-from clip_branches.encoding.fingerprint import check_encoder, check_towers
+from clip_branches.encoding.fingerprint import check_encoder, check_towers, local_model_folder
 from clip_branches.engine import CatalogueEngine, Workers
 from clip_branches.errors import ConfigurationError, InvalidInput
 from clip_branches.schemas import CatalogueSummary
 from clip_branches.settings import SearchSettings
+from search_service.composing import QueryComposer
 
 Vectors = npt.NDArray[np.float32]
 _KNOWN_TEXTS = 1_024
@@ -76,6 +77,7 @@ class Served:
     encoder: QueryEncoder
     quantiser: Quantiser
     fingerprint: str
+    composer: QueryComposer
 
     def summary(self) -> CatalogueSummary:
         return CatalogueSummary(
@@ -124,7 +126,9 @@ class ServedOpener:
                 "Build it again."
             )
         encoder = Encoder(towers.model, towers.preprocess, towers.tokenizer, head=head, quantiser=quantiser)
-        return Served(name, catalogue, engine, QueryEncoder(encoder, lock), quantiser, catalogue.fingerprint)
+        folder = local_model_folder(spec.model, self._settings.models_dir)
+        composer = QueryComposer(encoder, lock, folder, towers.head, self._settings.compose)
+        return Served(name, catalogue, engine, QueryEncoder(encoder, lock), quantiser, catalogue.fingerprint, composer)
 
     def _load_towers(self, model: str, fingerprint: str | None) -> tuple[Encoder, threading.Lock]:
         # A model that was trained again is another one, though it has the same name.

@@ -17,14 +17,13 @@ from clip_branches.encoding import Encoder
 from clip_branches.encoding._files import write_json
 from preprocessing.composing.demo import stored
 from preprocessing.composing.scene_groups import EVALUATION_GROUPS_START, TRAINING_GROUPS_START, group_vectors
+from preprocessing.composing.table import FIGURES_FILE, RECALLS, composing_table
 from preprocessing.composing.variations import GROUP_SIZE, group_of
 from preprocessing.composing.words import difference
 
 Array = npt.NDArray[np.float32]
 Rows = npt.NDArray[np.int64]
 
-FIGURES_FILE = "composing.json"
-RECALLS = (1, 5, 10)
 BALANCES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8)
 _MIXES = {"sum": weighted_sum, "slerp": slerp}
 
@@ -137,17 +136,3 @@ def evaluate_demo_composing(model: Path, work: Path, *, groups: int = 400, tunin
     figures = compare(model, seeds, images, (others, group_vectors(others, model, work, workers)))
     write_json(model / FIGURES_FILE, figures)
     return composing_table(figures)
-
-
-def composing_table(figures: dict[str, Any]) -> str:
-    """The figures as Markdown."""
-    names = [f"R@{limit}" for limit in RECALLS] + ["Rs@1"]
-    head = " | ".join(f"{name} {space}" for space in ("floats", "codes") for name in names)
-    lines = [f"| method | {head} |", "| --- |" + " --- |" * (2 * len(names))]
-    for method, floats in figures["floats"].items():
-        codes = figures["codes"][method]
-        balances = [one["balance"] for one in (floats, codes) if "balance" in one]
-        label = f"{method} ({', '.join(map(str, balances))})" if balances else method
-        cells = " | ".join(f"{100 * one[name]:.1f}" for one in (floats, codes) for name in names)
-        lines.append(f"| {label} | {cells} |")
-    return "\n".join(lines)

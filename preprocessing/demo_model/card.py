@@ -7,6 +7,9 @@ import textwrap
 from pathlib import Path
 from typing import Any
 
+from preprocessing.composing.table import FIGURES_FILE, composing_table
+
+_COMPOSING = ("combiner.safetensors", "inversion.safetensors", "lift.safetensors")
 BARS = {"one_attribute": 0.90, "two_attributes": 0.80, "image_to_image": 0.80}
 _NAMES = {
     "one_attribute": "text to image, one attribute",
@@ -21,7 +24,7 @@ def model_card(folder: Path, figures: dict[str, Any]) -> str:
     config = json.loads((folder / "training_config.json").read_text(encoding="utf-8"))
     lines = (folder / "training.jsonl").read_text(encoding="utf-8").splitlines()
     last = json.loads(lines[-1])
-    size = sum(path.stat().st_size for path in folder.iterdir() if path.suffix in (".safetensors", ".json")) / 2**20
+    size = sum(path.stat().st_size for path in folder.iterdir() if _is_of_the_model(path)) / 2**20
     rows = "\n".join(f"| {label} | {figures[key]:.3f} | {_bar(key, figures[key])} |" for key, label in _NAMES.items())
     hidden = "\n".join(_hidden_row(name, values) for name, values in figures["hidden"].items())
     return f"""# The demo model
@@ -81,7 +84,39 @@ and 10 wrong labels beside 1,000 unlabelled images (cut halfway between the mean
 {hidden}
 
 `python -m preprocessing evaluate-demo-model` measures it again.
+{composing_section(folder)}"""
+
+
+def composing_section(folder: Path) -> str:
+    """What the card says of the networks that compose, by their ``composing.json``; nothing where there is none."""
+    path = folder / FIGURES_FILE
+    if not path.is_file():
+        return ""
+    figures = json.loads(path.read_text(encoding="utf-8"))
+    size = sum((folder / name).stat().st_size for name in _COMPOSING if (folder / name).is_file()) / 2**20
+    training = figures.get("training", "")
+    return f"""
+## An image and words that change it
+
+A Combiner and a textual inversion for this model's vectors (`combiner.safetensors`, `inversion.safetensors`, and
+`lift.safetensors`, which makes a stored code their input; {size:.1f} MiB together). docs/composed.md says what they do.
+{training}
+
+Measured on {figures["groups"]:,} groups of six scenes of unseen seeds: a scene and five variations of it ("the same,
+but the boat is red"), {figures["queries"]:,} queries over {figures["gallery"]:,} images, the reference left out. R@K is
+the share of queries, in percent, whose target is among the first K of all; Rs@1 whose target is the first of the five
+others of its group (by chance 20). "Floats" ranks the 128-d vectors of the towers; "codes" starts from a reference of
+which only the 32-byte code is known and ranks codes, as a search does. The sums are shown with the balance that is best
+for each on other groups, too: it stands in brackets, of floats and of codes (0: look alone, 1: words alone).
+
+{composing_table(figures)}
+
+`python -m preprocessing train-demo-composing --evaluate-only` measures it again.
 """
+
+
+def _is_of_the_model(path: Path) -> bool:
+    return path.suffix in (".safetensors", ".json") and path.name not in (*_COMPOSING, FIGURES_FILE)
 
 
 def _making(config: dict[str, Any], seconds: float, size: float) -> str:
