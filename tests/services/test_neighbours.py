@@ -5,8 +5,11 @@ from __future__ import annotations
 import base64
 import io
 import json
+import threading
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +20,7 @@ from PIL import Image
 
 from clip_branches.catalogue import Catalogue
 from search_service.fetching import Fetcher
+from tests.pipeline.support import Preprocessing, write_images
 from tests.services.conftest import IMAGES, NAME, ask
 
 # The bytes that clip-retrieval's ClipClient(url, "noise", num_images=5).query(text="a red thing") posts, in its order
@@ -89,6 +93,35 @@ def test_an_image_or_its_vector_finds_the_image(search: FlaskClient, noise_data:
     assert "32" in refused(search, embedding_input=[1.0] * 7)["message"]
 
 
+def test_of_images_that_look_alike_the_best_is_given(
+    start_search: Callable[..., Flask], tiny_models: Path, tmp_path: Path
+) -> None:
+    source = tmp_path / "twins"
+    for number, path in enumerate(write_images(source, 40, size=64)):
+        if number % 2:
+            with Image.open(path) as image:
+                image.resize((96, 96)).save(path.with_name(f"twin-{path.stem}.png"))
+    Preprocessing(tiny_models, tmp_path).build(source, "--near-duplicates", "group", name=NAME)
+    client = start_search(tmp_path).test_client()
+    groups = {
+        item["id"]: item["metadata"]["alike"]
+        for item in Catalogue.open(tmp_path / "catalogues" / NAME).items(range(1, 61))[0]
+    }
+    assert len(groups) == 60
+    every = [hit["id"] for hit in knn(client, text="red", num_images=100)]
+    seen: set[str | None] = set()
+    expected = []
+    for item in every:
+        if groups[item] is None or groups[item] not in seen:
+            expected.append(item)
+            seen.add(groups[item])
+    assert 20 <= len(expected) < 60
+    answer = client.post("/knn-service", data=CLIENT.replace(b"a red thing", b"red"))
+    assert [hit["id"] for hit in json.loads(answer.data)] == expected[:5]
+    assert "deduplicate" not in answer.headers["X-Ignored-Options"]
+    assert [hit["id"] for hit in knn(client, text="red", num_images=100, deduplicate=True)] == expected
+
+
 def test_the_text_modality_is_of_images_with_a_caption(search: FlaskClient) -> None:
     assert knn(search, text="red", modality="text") == knn(search, text="red")
 
@@ -159,10 +192,6 @@ def test_images_by_address_and_pages_of_another_origin_have_to_be_switched_on(
         assert told["field"] == "image_url"
     nearest = app.extensions["nearest"]
     assert isinstance(nearest.fetcher, Fetcher)
-
-    import threading
-    from functools import partial
-    from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
     folder = own_data / "sources" / NAME
     with ThreadingHTTPServer(("127.0.0.1", 0), partial(SimpleHTTPRequestHandler, directory=folder)) as server:
