@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from clip_branches.errors import DamagedFile, InvalidInput
 from web_service.keeping.algebra import MOST_DEEP, MOST_PARTS, evaluate, parts_of
+from web_service.keeping.answers import request_of
 from web_service.keeping.packed import KeptIds, pack, unpack
 
 UNIVERSE = frozenset(range(24))
@@ -117,3 +118,24 @@ def test_an_expression_too_deep_is_refused() -> None:
         expression = {"not": expression}
     with pytest.raises(InvalidInput, match="nested at most"):
         parts_of(expression)
+
+
+def test_a_request_is_made_of_its_recipe_again_or_refused() -> None:
+    query = {
+        "text": "red", "image": None, "image_id": 3, "without": ["x"], "positive": [1], "negative": [], "model": "auto",
+        "seed": 4, "boxes_off": [], "terms": [["blue", 2.0]], "cut": 0.5,
+    }  # fmt: skip
+    body = request_of({"query": query}, None)
+    assert body == {
+        "text": "red", "image_id": 3, "without": ["x"], "positive": [1], "negative": [], "model": "auto", "seed": 4,
+        "terms": [{"text": "blue", "weight": 2.0}], "cut": 0.5, "limit": 1,
+    }  # fmt: skip
+    # What this program does not know is not left out in silence: the answer would be another one.
+    with pytest.raises(InvalidInput, match="saved with later"):
+        request_of({"query": {**query, "later": 1}}, None)
+    with pytest.raises(InvalidInput, match="was not kept with it"):
+        request_of({"query": {**query, "image": "0" * 64}}, None)
+    compose = {"words": "at night", "also": [5], "balance": 0.4, "method": "sum"}
+    assert request_of({"query": {**query, "compose": compose}}, None)["compose"] == {
+        "texts": ["at night"], "images": [5], "balance": 0.4, "method": "sum",
+    }  # fmt: skip

@@ -16,6 +16,8 @@ from web_service.upstream import Upstream
 
 _ITEMS_AT_ONCE = 1_000
 _LABELLED = ("positive", "negative")
+# What a request is made of again; a search of anything else is not run as if it were without.
+_KNOWN = (*_LABELLED, "text", "image", "image_id", "without", "terms", "model", "seed", "boxes_off", "cut", "compose")
 
 
 class Answers:
@@ -75,6 +77,9 @@ class Answers:
 def request_of(recipe: dict[str, Any], image: str | None) -> dict[str, Any]:
     """The search request that a recipe is of; ``image`` is its uploaded query image, if it had one."""
     query = recipe["query"]
+    more = sorted(name for name, value in query.items() if value and name not in _KNOWN)
+    if more:
+        raise InvalidInput(f"The search was saved with {', '.join(more)}, and cannot be run again by this program.")
     body = {name: query[name] for name in ("text", "image_id", "without", "seed") if query.get(name) is not None}
     body["terms"] = [{"text": text, "weight": weight} for text, weight in query.get("terms") or ()]
     if query.get("image") is not None:
@@ -87,11 +92,24 @@ def request_of(recipe: dict[str, Any], image: str | None) -> dict[str, Any]:
         body["image"] = image
     if query["positive"] or query["negative"]:
         body |= {"model": query["model"], "positive": query["positive"], "negative": query["negative"]}
+    if query.get("compose"):
+        body["compose"] = _composed(query["compose"])
     if query.get("boxes_off"):
         body["boxes_off"] = query["boxes_off"]
     if query.get("cut") is not None:
         body["cut"] = query["cut"]
     return body | {"limit": 1}
+
+
+def _composed(compose: dict[str, Any]) -> dict[str, Any]:
+    """The part of a request that changes images by words; a method is kept with the digest of its network."""
+    method = compose["method"].partition(" ")[0].partition(":")[0].partition("-")[0]
+    return {
+        "texts": [compose["words"]],
+        "images": list(compose["also"]),
+        "balance": compose["balance"],
+        "method": method,
+    }
 
 
 def where_of(recipe: dict[str, Any]) -> list[str]:
