@@ -11,6 +11,7 @@ import requests
 from playwright.sync_api import ConsoleMessage, Locator, Page, Request, expect
 
 CELL = ".cell[data-id]"
+_REFINED_MS = 60_000
 PHONE: dict[str, Any] = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
 
 
@@ -43,7 +44,8 @@ class Person:
         """Presses Refine and waits for the new round."""
         before = self.page.locator(".round").count()
         self.page.click("#refine")
-        expect(self.page.locator(".round")).to_have_count(before + 1)
+        # An ensemble is trained in a second or two; on a busy machine in many.
+        expect(self.page.locator(".round")).to_have_count(before + 1, timeout=_REFINED_MS)
         self.waits()
 
     def go_to_round(self, number: int) -> None:
