@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 Vector = npt.NDArray[np.float32]
 
 _FILES = {"combiner": COMBINER_FILE, "inversion": INVERSION_FILE}
-# Of what is there, the first is taken where nothing is said: by how well each finds the target in the demo's card.
+# Of what is there, the first is taken where nothing is said: in the order of their published recall on CIRR.
 _PREFERRED = ("combiner", "inversion", "sum")
 _SAME_HEAD = 1e-3
 

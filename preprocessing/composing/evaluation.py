@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -134,5 +135,6 @@ def evaluate_demo_composing(model: Path, work: Path, *, groups: int = 400, tunin
     others = range(TRAINING_GROUPS_START, TRAINING_GROUPS_START + tuning)
     images = group_vectors(seeds, model, work, workers)
     figures = compare(model, seeds, images, (others, group_vectors(others, model, work, workers)))
-    write_json(model / FIGURES_FILE, figures)
+    before = json.loads((model / FIGURES_FILE).read_text(encoding="utf-8")) if (model / FIGURES_FILE).is_file() else {}
+    write_json(model / FIGURES_FILE, {"training": before.get("training", ""), **figures})
     return composing_table(figures)
