@@ -1,10 +1,10 @@
 """Downloads from a local server: images a second beside plain requests, and memory over many links.
 
-    python -m benchmarks.download [--count 3000] [--plain 500] [--latency-ms 0,50] [--memory 100000] [--json out.json]
-
     python -m benchmarks.download [--count 3000] [--plain 500] [--latency-ms 0,50] [--memory 100000] [--json FILE]
-loop of requests.get, one after the other, that writes each answer to a file and checks nothing; "session" keeps its
-connection. Ours decodes every image, writes image, text and facts, and keeps a journal.
+
+The server is a process of its own that answers after the given latency. "plain" is a loop of requests.get, one after
+the other, that writes each answer to a file and checks nothing; "session" keeps its connection. Ours decodes every
+image, writes image, text and facts, and keeps a journal.
 """
 
 from __future__ import annotations
