@@ -135,7 +135,7 @@ def test_a_request_is_made_of_its_recipe_again_or_refused() -> None:
         request_of({"query": {**query, "later": 1}}, None)
     with pytest.raises(InvalidInput, match="was not kept with it"):
         request_of({"query": {**query, "image": "0" * 64}}, None)
-    compose = {"words": "at night", "also": [5], "balance": 0.4, "method": "sum"}
+    compose = {"words": "at night", "also": [5], "balance": 0.4, "method": "combiner@0a1b2c3d4e5f"}
     assert request_of({"query": {**query, "compose": compose}}, None)["compose"] == {
-        "texts": ["at night"], "images": [5], "balance": 0.4, "method": "sum",
+        "texts": ["at night"], "images": [5], "balance": 0.4, "method": "combiner",
     }  # fmt: skip

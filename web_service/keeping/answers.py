@@ -103,7 +103,7 @@ def request_of(recipe: dict[str, Any], image: str | None) -> dict[str, Any]:
 
 def _composed(compose: dict[str, Any]) -> dict[str, Any]:
     """The part of a request that changes images by words; a method is kept with the digest of its network."""
-    method = compose["method"].partition(" ")[0].partition(":")[0].partition("-")[0]
+    method = compose["method"].partition("@")[0]
     return {
         "texts": [compose["words"]],
         "images": list(compose["also"]),
