@@ -27,6 +27,7 @@ def read_amended(folder: Path, entry: NamedFile | None, *, verify: bool) -> pa.T
     check_file(path, size=entry.bytes, sha256=entry.sha256 if verify else None)
     try:
         table = pq.read_table(path)
+        table.validate(full=True)  # also that text is UTF-8, which reading does not look at
     except (pa.ArrowException, OSError) as error:
         raise DamagedFile(f"The file {path} is damaged: it must be a Parquet file. Got {error} instead.") from error
     if "id" not in table.column_names or table.column("id").type != pa.uint64():

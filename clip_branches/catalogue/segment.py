@@ -79,6 +79,7 @@ class Segment:
             if self._table is None:
                 try:
                     table = self._items.read()
+                    table.validate(full=True)  # also that text is UTF-8, which reading does not look at
                 except (pa.ArrowException, OSError) as error:
                     raise DamagedFile(f"The file {self.path / ITEMS} is damaged: {error}.") from error
                 self._table = table if self._amended is None else apply_amended(table, self._amended)

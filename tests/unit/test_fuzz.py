@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -169,6 +170,21 @@ def test_a_reader_refuses_what_it_cannot_read_and_fails_in_no_other_way(
     except DamagedFile as error:
         message = error.message
     assert message is None or kind in message or (kind.startswith("head") and "head." in message)
+
+
+@pytest.mark.parametrize("kind", ["amended-000003.parquet", "items.parquet"])
+def test_text_that_is_not_utf_8_is_named(
+    whole: Path, copy: Callable[[str, bytes], Path], kind: str, tmp_path: Path
+) -> None:
+    """Reading Parquet does not look at the encoding of text: a damaged letter would fail only when it is shown."""
+    table = pq.read_table(next(whole.rglob(kind)))
+    letters = pa.array([b"\x80"] * table.num_rows, pa.binary()).view(pa.string())
+    place = table.column_names.index("caption")
+    pq.write_table(table.set_column(place, table.schema.field("caption"), letters), tmp_path / kind)
+    path = copy(kind, (tmp_path / kind).read_bytes())
+    _believe(_root(path), path)
+    with pytest.raises(DamagedFile, match=f"{kind}.*UTF"):
+        _use(_root(path))
 
 
 def _root(path: Path) -> Path:
