@@ -12,7 +12,7 @@ from clip_branches.catalogue import Catalogue
 from clip_branches.engine import AnswerSet
 from clip_branches.engine.recall import Interval, Side, completeness, more_for
 from clip_branches.errors import InvalidInput
-from clip_branches.result_schemas import MAX_JUDGED, CheckResponse, IntervalModel
+from clip_branches.schemas.answers import MAX_JUDGED, CheckResponse, IntervalModel
 from search_service.query import Query
 
 TARGET = 0.8

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from clip_branches.engine import AnswerSet, Rule
-from clip_branches.result_schemas import CutStep
+from clip_branches.schemas.answers import CutStep
 from search_service.served import Served
 
 _SAMPLE = 4_096

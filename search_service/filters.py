@@ -12,7 +12,7 @@ import numpy as np
 from clip_branches.engine import AnswerSet, Box
 from clip_branches.engine.box import members
 from clip_branches.errors import InvalidInput
-from clip_branches.result_schemas import Facet, FacetsResponse, FacetValue
+from clip_branches.schemas.answers import Facet, FacetsResponse, FacetValue
 from search_service.columns import Column, Columns, Mask, Rows
 from search_service.served import Served
 

@@ -10,7 +10,8 @@ from flask_openapi3.openapi import OpenAPI
 from pydantic import BaseModel, Field
 
 from clip_branches.looking_schemas import AlikeResponse, FiguresResponse, MapResponse
-from clip_branches.result_schemas import (
+from clip_branches.schemas import MAX_PAGE, RequestModel, ResultPage
+from clip_branches.schemas.answers import (
     FILE_FORMAT,
     MAX_CONDITIONS,
     WHERE,
@@ -24,7 +25,6 @@ from clip_branches.result_schemas import (
     FileFormat,
     IdsResponse,
 )
-from clip_branches.schemas import MAX_PAGE, RequestModel, ResultPage
 from clip_branches.service import json_response
 from search_service.results import Results
 from search_service.state import SearchState

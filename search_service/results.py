@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from clip_branches.engine import AnswerSet
 from clip_branches.errors import InvalidInput
 from clip_branches.looking_schemas import AlikeResponse, FiguresResponse, MapResponse
-from clip_branches.result_schemas import (
+from clip_branches.schemas import ResultPage
+from clip_branches.schemas.answers import (
     CheckHit,
     CheckPage,
     CheckResponse,
@@ -18,7 +19,6 @@ from clip_branches.result_schemas import (
     FileFormat,
     IdsResponse,
 )
-from clip_branches.schemas import ResultPage
 from search_service.looking import Looking
 
 BOX = "@box"  # a condition on it holds for the images inside one of the answer's boxes

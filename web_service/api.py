@@ -11,7 +11,6 @@ from pydantic import BaseModel, Field
 
 from clip_branches.errors import UnknownCatalogue, UnknownResultSet
 from clip_branches.looking_schemas import AlikeResponse, FiguresResponse, MapResponse
-from clip_branches.result_schemas import CheckPage, CheckResponse, CutsResponse, FacetsResponse, IdsResponse
 from clip_branches.schemas import (
     BoxesPage,
     CataloguesResponse,
@@ -23,6 +22,7 @@ from clip_branches.schemas import (
     SuggestResponse,
     WhyResponse,
 )
+from clip_branches.schemas.answers import CheckPage, CheckResponse, CutsResponse, FacetsResponse, IdsResponse
 from web_service.upstream import Upstream
 
 # Names become a path of another service's URL: nothing that could climb out of its segment gets there.

@@ -13,7 +13,6 @@ from clip_branches.client.progress import told
 from clip_branches.client.transport import Progress
 from clip_branches.errors import InvalidInput, StorageError
 from clip_branches.files import replacing
-from clip_branches.result_schemas import FacetsResponse, FileFormat, IdsResponse
 from clip_branches.schemas import (
     BoxesPage,
     ChangesResponse,
@@ -26,6 +25,7 @@ from clip_branches.schemas import (
     SuggestResponse,
     WhyResponse,
 )
+from clip_branches.schemas.answers import FacetsResponse, FileFormat, IdsResponse
 
 if TYPE_CHECKING:
     from clip_branches.client.client import Client

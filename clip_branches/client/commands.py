@@ -30,8 +30,8 @@ from clip_branches.client.options import (
 )
 from clip_branches.client.output import as_text, show
 from clip_branches.errors import ClipBranchesError, InvalidInput
-from clip_branches.result_schemas import FileFormat
 from clip_branches.schemas import ModelName
+from clip_branches.schemas.answers import FileFormat
 
 
 @click.group(help=__doc__)

@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from clip_branches.result_schemas import FileFormat
+from clip_branches.schemas.answers import FileFormat
 from search_service.exporting.coco import as_coco
 from search_service.exporting.pictures import as_webdataset, as_zip
 from search_service.exporting.rows import Export

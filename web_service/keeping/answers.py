@@ -10,7 +10,7 @@ import numpy as np
 from flask import Response
 
 from clip_branches.errors import InvalidInput, TooLarge
-from clip_branches.result_schemas import MAX_EXPORTED
+from clip_branches.schemas.answers import MAX_EXPORTED
 from web_service.keeping.packed import KeptIds
 from web_service.upstream import Upstream
 

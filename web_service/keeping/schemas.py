@@ -6,8 +6,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, Field
 
-from clip_branches.result_schemas import MAX_CONDITIONS, Condition
 from clip_branches.schemas import MAX_PAGE, Hit, RequestModel
+from clip_branches.schemas.answers import MAX_CONDITIONS, Condition
 
 MAX_NAME, MAX_NOTES, MAX_ADDRESS, MAX_IMAGE = 200, 20_000, 400_000, 28_000_000
 

@@ -1,4 +1,4 @@
-"""Response models of what can be done with an answer: filter it, take all of it, check it."""
+"""What can be done with an answer: filter it, take all of it, check it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, Field, model_validator
 
-from clip_branches.schemas import MAX_LABELS, Id, RequestModel
+from clip_branches.schemas.base import MAX_LABELS, Id, RequestModel
 
 MAX_CONDITIONS = 100
 MAX_JUDGED = 1_000

@@ -1,27 +1,22 @@
-"""Request and response bodies shared by the services and their clients (pydantic models)."""
+"""A round of a search: what is asked, what is answered, and what to label next."""
 
 from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
-MAX_TEXT_LENGTH = 1_000
-MAX_LABELS = 10_000
-MAX_PAGE = 1_000
-MAX_BOXES_OFF = 1_000
-MAX_SUGGESTIONS = 200
-
-ModelName = Literal["auto", "text", "branch", "ensemble", "linear"]
-Id = Annotated[int, Field(ge=0, le=2**63 - 1, strict=True)]
-Text = Annotated[str, Field(max_length=MAX_TEXT_LENGTH, strict=True)]
-BoxId = Annotated[str, Field(pattern=r"^[0-9a-f]{12}$", strict=True, description="Id of a box: 12 hexadecimal digits.")]
-
-
-class RequestModel(BaseModel):
-    """A request body: a key that is not known is an error, not a silent no-op."""
-
-    model_config = ConfigDict(extra="forbid")
+from clip_branches.schemas.base import (
+    MAX_BOXES_OFF,
+    MAX_LABELS,
+    MAX_PAGE,
+    MAX_SUGGESTIONS,
+    BoxId,
+    Id,
+    ModelName,
+    RequestModel,
+    Text,
+)
 
 
 class Term(RequestModel):
@@ -80,34 +75,6 @@ class SearchRequest(RequestModel):
         "images inside a box that is off and inside none that is on leave the answer; those in no box stay.",
     )
     limit: Annotated[int, Field(ge=1, le=MAX_PAGE, strict=True)] = Field(60, description="Hits in the first page.")
-
-
-class SuggestRequest(SearchRequest):
-    """A search with labels, as it is; what the model trained on them would have labelled next."""
-
-    exclude: list[Id] = Field(
-        [], max_length=MAX_LABELS, description="Ids not to suggest: seen before, and left without a label."
-    )
-    limit: Annotated[int, Field(ge=1, le=MAX_SUGGESTIONS, strict=True)] = Field(24, description="Most suggestions.")
-
-
-class Suggestion(BaseModel):
-    """An image whose label would teach the model something."""
-
-    id: int
-    reason: Literal["unsure", "likely", "unlike"] = Field(
-        description="unsure: near the cut. likely: probably right, to confirm. unlike: far from everything labelled."
-    )
-    accepted: bool = Field(description="Whether the image is in the answer now.")
-    margin: float = Field(description="Score above the cut (log odds); negative under it.")
-
-
-class SuggestResponse(BaseModel):
-    catalogue: str
-    generation: int
-    model: ModelName
-    suggestions: list[Suggestion] = Field(description="The most useful first; fewer than 'limit' where there are.")
-    timings_ms: dict[str, float]
 
 
 class Hit(BaseModel):
@@ -178,106 +145,29 @@ class SearchResponse(BaseModel):
     )
 
 
-class ResultPage(BaseModel):
-    """A stable page of an answer, or of the part of it for which conditions hold."""
+class SuggestRequest(SearchRequest):
+    """A search with labels, as it is; what the model trained on them would have labelled next."""
 
-    result_set: str
-    total: int = Field(description="Images that the pages hold together.")
-    of: int = Field(description="Images of the whole answer, without conditions.")
-    offset: int
-    hits: list[Hit]
-
-
-class BoxesPage(BaseModel):
-    """All boxes behind an answer, a page of them, and the answer as one condition."""
-
-    result_set: str
-    model: ModelName
-    boxes_decide: bool = Field(description="False: a score decides, and the boxes only describe the answer.")
-    need: int | None = Field(description="Branches that must hold an image, where boxes decide.")
-    total: int = Field(description="Boxes in all.")
-    offset: int
-    boxes: list[BoxSummary]
-    sql: str | None = Field(
-        description="WHERE condition over columns f0 to f31 that selects exactly the images of the answer; null where "
-        "SQL cannot say it. Sums are in REAL, from left to right."
+    exclude: list[Id] = Field(
+        [], max_length=MAX_LABELS, description="Ids not to suggest: seen before, and left without a label."
     )
+    limit: Annotated[int, Field(ge=1, le=MAX_SUGGESTIONS, strict=True)] = Field(24, description="Most suggestions.")
 
 
-class WhyResponse(BaseModel):
-    """Why one image is in an answer, or why not."""
+class Suggestion(BaseModel):
+    """An image whose label would teach the model something."""
 
-    result_set: str
     id: int
-    accepted: bool = Field(description="Whether the image is in the answer.")
-    rank: int | None = Field(description="Its place in the answer, from 1; null when it is not in it.")
-    total: int = Field(description="Images in the answer.")
-    model: ModelName
-    score: float = Field(description="The score that orders the answer.")
-    cut: float | None = Field(description="Lowest score accepted, where a score decides.")
-    votes: int | None = Field(description="Branches that hold the image, where boxes decide.")
-    need: int | None = Field(description="Votes that are enough.")
-    branches: int | None = Field(description="Branches that vote.")
-    boxes_decide: bool = Field(description="False: a score decides, and the boxes only describe the answer.")
-    boxes: list[BoxRanges] = Field(description="Every box that holds the image, those switched off included.")
+    reason: Literal["unsure", "likely", "unlike"] = Field(
+        description="unsure: near the cut. likely: probably right, to confirm. unlike: far from everything labelled."
+    )
+    accepted: bool = Field(description="Whether the image is in the answer now.")
+    margin: float = Field(description="Score above the cut (log odds); negative under it.")
 
 
-class ChangeSide(BaseModel):
-    total: int
-    hits: list[Hit]
-
-
-class ChangesResponse(BaseModel):
-    """What an answer gained and lost against an earlier one."""
-
-    result_set: str
-    since: str
-    came_in: ChangeSide
-    went_out: ChangeSide
-
-
-class CatalogueSummary(BaseModel):
-    name: str
-    title: str
-    size: int
+class SuggestResponse(BaseModel):
+    catalogue: str
     generation: int
-    has_captions: bool
-    examples: list[str] = Field([], description="Queries worth trying first.")
-
-
-class CataloguesResponse(BaseModel):
-    catalogues: list[CatalogueSummary]
-    unavailable: dict[str, str] = Field({}, description="Catalogues that cannot be served: name -> reason.")
-
-
-class Item(BaseModel):
-    id: int
-    caption: str | None = None
-    width: int
-    height: int
-    source: str = Field(description="File name or URL the image came from.")
-    metadata: dict[str, str | int | float | bool | None] = {}
-
-
-class ItemsResponse(BaseModel):
-    items: list[Item] = Field(description="In the order of the ids asked for.")
-    missing: list[int] = Field([], description="Ids asked for that are not in the catalogue.")
-
-
-class Health(BaseModel):
-    """What /livez and /readyz answer."""
-
-    status: Literal["ok", "unavailable"]
-    reasons: list[str] = Field([], description="Why the service cannot serve now; empty when it can.")
-
-
-class ErrorDetail(BaseModel):
-    code: str
-    message: str
-    field: str | None = None
-
-
-class ErrorResponse(BaseModel):
-    """The one shape of every error answer."""
-
-    error: ErrorDetail
+    model: ModelName
+    suggestions: list[Suggestion] = Field(description="The most useful first; fewer than 'limit' where there are.")
+    timings_ms: dict[str, float]
