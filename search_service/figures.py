@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from clip_branches.engine import AnswerSet
-from clip_branches.looking_schemas import Bin, FiguresColumn, FiguresValue
+from clip_branches.schemas.looking import Bin, FiguresColumn, FiguresValue
 from search_service.columns import Column, Columns, Rows
 
 _LISTED = 12

@@ -24,14 +24,14 @@ _PIECE = 1 << 16  # images whose codes are looked at together
 Where = tuple[tuple[str, tuple[str, ...]], ...]
 
 
-def read_where(conditions: Sequence[str]) -> Where:
+def read_where(conditions: Sequence[str], parameter: str = "where") -> Where:
     """Conditions 'column:value' by column, both sorted; InvalidInput for one without a colon."""
     wanted: dict[str, set[str]] = {}
     for condition in conditions:
         name, colon, value = condition.partition(":")
         if not colon:
             raise InvalidInput(
-                f"A condition of 'where' must be 'column:value'. Got {condition[:80]!r} instead.", field="where"
+                f"A condition of {parameter!r} must be 'column:value'. Got {condition[:80]!r} instead.", field=parameter
             )
         wanted.setdefault(name.strip(), set()).add(value.strip())
     return tuple((name, tuple(sorted(values))) for name, values in sorted(wanted.items()))
@@ -65,22 +65,35 @@ class Filters:
         return found.keep(mask)
 
     def facets(
-        self, served: Served, key: str, found: AnswerSet, where: Where, *, result_set: str, of: int
+        self,
+        served: Served,
+        key: str,
+        found: AnswerSet,
+        where: Where,
+        *,
+        result_set: str,
+        of: int,
+        find: Where = (),
     ) -> FacetsResponse:
-        """Every column that tells images of the answer apart, each counted with the other columns' conditions."""
+        """Every column that tells images of the answer apart, each counted with the other columns' conditions.
+
+        Of a column in ``find`` only the values are listed that hold any of its texts, in any case of letters.
+        """
         columns, rows = self.open(served, key, found)
         masks = {column.name: column.having(values, rows) for column, values in _chosen(columns, where)}
-        asked = dict(where)
+        asked, sought = dict(where), dict(find)
+        for name in sought:
+            columns.get(name)
         facets = []
         for name in columns.names:
             column = columns.get(name)
             others = _all([mask for other, mask in masks.items() if other != name], len(rows))
-            facets.append(_facet(column, rows[others], asked.get(name, ())))
+            facets.append(_facet(column, rows[others], asked.get(name, ()), sought.get(name, ())))
         return FacetsResponse(
             result_set=result_set,
             total=int(_all(list(masks.values()), len(rows)).sum()),
             of=of,
-            columns=[facet for facet in facets if _tells(facet) or facet.name in asked],
+            columns=[facet for facet in facets if _tells(facet) or facet.name in {*asked, *sought}],
         )
 
     def alike(self, served: Served, key: str, found: AnswerSet, ids: Sequence[int]) -> list[list[int]]:
@@ -122,7 +135,7 @@ def _all(masks: Sequence[Mask], n: int) -> Mask:
     return reduce(np.logical_and, masks, np.ones(n, bool))
 
 
-def _facet(column: Column, rows: Rows, asked: Sequence[str]) -> Facet:
+def _facet(column: Column, rows: Rows, asked: Sequence[str], sought: Sequence[str]) -> Facet:
     if column.numbers is not None:
         numbers = column.numbers[rows]
         numbers = numbers[~np.isnan(numbers)]
@@ -130,6 +143,9 @@ def _facet(column: Column, rows: Rows, asked: Sequence[str]) -> Facet:
         return Facet(name=column.name, kind="numbers", low=low, high=high)
     counted = column.count(rows)
     known = {value for value, _ in counted}
+    if sought:
+        parts = [text.casefold() for text in sought]
+        counted = [pair for pair in counted if pair[0] in asked or any(part in pair[0].casefold() for part in parts)]
     listed = [pair for place, pair in enumerate(counted) if place < _LISTED or pair[0] in asked]
     # What was asked for and does not occur is shown as such: a silent 0 would look like a filter that is gone.
     listed += [(value, 0) for value in asked if value not in known]

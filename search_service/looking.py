@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 import numpy as np
 
 from clip_branches.engine import AnswerSet
-from clip_branches.looking_schemas import FiguresResponse, MapResponse
+from clip_branches.schemas.looking import FiguresResponse, MapResponse
 
 if TYPE_CHECKING:
     from search_service.filters import Filters

@@ -9,7 +9,6 @@ from flask_openapi3.models.tag import Tag
 from flask_openapi3.openapi import OpenAPI
 from pydantic import BaseModel, Field
 
-from clip_branches.looking_schemas import AlikeResponse, FiguresResponse, MapResponse
 from clip_branches.schemas import MAX_PAGE, RequestModel, ResultPage
 from clip_branches.schemas.answers import (
     FILE_FORMAT,
@@ -25,6 +24,7 @@ from clip_branches.schemas.answers import (
     FileFormat,
     IdsResponse,
 )
+from clip_branches.schemas.looking import AlikeResponse, FiguresResponse, MapResponse
 from clip_branches.service import json_response
 from search_service.results import Results
 from search_service.state import SearchState
@@ -51,6 +51,16 @@ class WhereQuery(RequestModel):
     """Which images of an answer it is about."""
 
     where: list[Condition] = Field([], max_length=MAX_CONDITIONS, description=WHERE)
+
+
+class FacetsQuery(WhereQuery):
+    """Which images of an answer to count, and which values of the columns to list."""
+
+    find: list[Condition] = Field(
+        [],
+        max_length=MAX_CONDITIONS,
+        description="'column:text': of that column list the values that hold the text. Counts stay what they are.",
+    )
 
 
 class PartQuery(WhereQuery):
@@ -107,9 +117,9 @@ def register(app: OpenAPI, state: SearchState) -> None:
         )
 
     @app.get(f"{root}/facets", tags=tags, responses={200: FacetsResponse})
-    def facets(path: ResultPath, query: WhereQuery) -> Response:
+    def facets(path: ResultPath, query: FacetsQuery) -> Response:
         """The catalogue's own columns over an answer, each value with its exact count."""
-        return json_response(results.facets(path.name, path.result_set, query.where))
+        return json_response(results.facets(path.name, path.result_set, query.where, query.find))
 
     @app.get(f"{root}/alike", tags=tags, responses={200: AlikeResponse})
     def alike(path: ResultPath, query: AlikeQuery) -> Response:

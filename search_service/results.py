@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from clip_branches.engine import AnswerSet
 from clip_branches.errors import InvalidInput
-from clip_branches.looking_schemas import AlikeResponse, FiguresResponse, MapResponse
 from clip_branches.schemas import ResultPage
 from clip_branches.schemas.answers import (
     CheckHit,
@@ -19,6 +18,7 @@ from clip_branches.schemas.answers import (
     FileFormat,
     IdsResponse,
 )
+from clip_branches.schemas.looking import AlikeResponse, FiguresResponse, MapResponse
 from search_service.looking import Looking
 
 BOX = "@box"  # a condition on it holds for the images inside one of the answer's boxes
@@ -55,12 +55,17 @@ class Results:
                 part = self._looking.alike(served, f"{result_set} {where}", part)
         return self._searcher().page_of(result_set, part, offset, limit, of=answer.total)
 
-    def facets(self, name: str, result_set: str, conditions: Sequence[str]) -> FacetsResponse:
-        """Every column of the catalogue over the answer, with exact counts."""
+    def facets(self, name: str, result_set: str, conditions: Sequence[str], find: Sequence[str] = ()) -> FacetsResponse:
+        """Every column of the catalogue over the answer, with exact counts; ``find``: 'column:text' of its values."""
+        from search_service.filters import read_where
+
         served, answer, where = self._known(name, result_set, conditions)
+        sought = read_where(find, "find")
         base, rest, key = self._base(served, answer, where)
         with self._searcher().at_work():
-            return self._kept_filters().facets(served, key, base, rest, result_set=result_set, of=answer.total)
+            return self._kept_filters().facets(
+                served, key, base, rest, result_set=result_set, of=answer.total, find=sought
+            )
 
     def ids(self, name: str, result_set: str, conditions: Sequence[str], *, scores: bool = False) -> IdsResponse:
         """Every id of the part for which the conditions hold: of the whole answer without any."""

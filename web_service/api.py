@@ -10,7 +10,6 @@ from flask_openapi3.openapi import OpenAPI
 from pydantic import BaseModel, Field
 
 from clip_branches.errors import UnknownCatalogue, UnknownResultSet
-from clip_branches.looking_schemas import AlikeResponse, FiguresResponse, MapResponse
 from clip_branches.schemas import (
     BoxesPage,
     CataloguesResponse,
@@ -23,6 +22,7 @@ from clip_branches.schemas import (
     WhyResponse,
 )
 from clip_branches.schemas.answers import CheckPage, CheckResponse, CutsResponse, FacetsResponse, IdsResponse
+from clip_branches.schemas.looking import AlikeResponse, FiguresResponse, MapResponse
 from web_service.upstream import Upstream
 
 # Names become a path of another service's URL: nothing that could climb out of its segment gets there.

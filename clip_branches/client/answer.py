@@ -133,9 +133,9 @@ class Answer:
         """Boxes behind the answer with their counts, and the answer as SQL."""
         return self._get("/boxes", BoxesPage, {"offset": offset, "limit": limit})
 
-    def facets(self, *, where: Sequence[str] = ()) -> FacetsResponse:
-        """The catalogue's columns over the answer, with exact counts."""
-        return self._get("/facets", FacetsResponse, {"where": list(where)})
+    def facets(self, *, where: Sequence[str] = (), find: Sequence[str] = ()) -> FacetsResponse:
+        """The catalogue's columns over the answer, with exact counts; ``find``: "column:text" that values hold."""
+        return self._get("/facets", FacetsResponse, {"where": list(where), "find": list(find)})
 
     def changes(self, since: Answer | str, offset: int = 0, limit: int = 60) -> ChangesResponse:
         """What came in and what went out against an earlier answer."""

@@ -150,7 +150,7 @@ def _filtered(person: Person) -> None:
 def _saving(person: Person) -> None:
     _refined(person)
     person.page.click("#keep")
-    expect(person.page.locator("#keep-panel .file")).to_have_count(3)
+    expect(person.page.locator("#keep-panel .file")).to_have_count(7)
 
 
 def _explained(person: Person) -> None:

@@ -140,3 +140,22 @@ def test_a_filter_that_nothing_fits_is_no_riddle(person: Person) -> None:
     expect(person.page.locator("#shown-words")).to_contain_text("0 of")
     person.page.click("#shown-all")
     person.sees_pictures()
+
+
+def test_a_value_is_found_among_more_than_can_be_listed(person: Person) -> None:
+    person.visit(catalogue="many", q="anything at all")
+    person.sees_pictures()
+    person.page.click("#filter-button")
+    groups = person.page.locator("#filters .facet", has=person.page.locator("summary", has_text="alike"))
+    field = groups.get_by_role("searchbox", name="Find a value of alike")
+    expect(groups.locator("li")).to_have_count(60)
+    field.press_sequentially("GROUP 71")
+    expect(groups.locator("li").first).to_contain_text("group 71")
+    expect(field).to_be_focused()
+    expect(field).to_have_value("GROUP 71")
+    groups.locator("li", has_text="group 71").first.locator("input").check()
+    expect(person.page.locator("#shown-words")).to_have_text(re.compile("of 100,000 shown: alike = group 71"))
+    field.fill("no such thing")
+    expect(groups.locator("li")).to_have_count(1)  # what is chosen stays in sight
+    field.fill("")
+    expect(groups.locator("li").nth(59)).to_be_visible()

@@ -52,7 +52,7 @@ def catalogue(tmp_path: Path) -> Catalogue:
 
 @pytest.fixture
 def served(catalogue: Catalogue) -> Served:
-    return Served("small", catalogue, None, None, None, "f" * 64)  # type: ignore[arg-type]
+    return Served("small", catalogue, None, None, None, "f" * 64, None)  # type: ignore[arg-type]
 
 
 @pytest.fixture
@@ -128,6 +128,26 @@ def test_a_value_that_is_asked_for_is_listed_though_nothing_has_it(served: Serve
     assert facets.total == 0
     kind = next(facet for facet in facets.columns if facet.name == "kind")
     assert [value.count for value in kind.values if value.value == "zeppelin"] == [0]
+
+
+def test_values_are_found_by_a_part_of_them(served: Served, found: AnswerSet) -> None:
+    def kinds(where: list[str], find: list[str]) -> dict[str, int]:
+        facets = Filters().facets(
+            served, RESULT_SET, found, read_where(where), result_set=RESULT_SET, of=200, find=read_where(find, "find")
+        )
+        assert facets.total == Filters().part(served, RESULT_SET, found, read_where(where)).total
+        return {value.value: value.count for facet in facets.columns if facet.name == "kind" for value in facet.values}
+
+    every = kinds([], [])
+    some = kinds([], ["kind:OA"])
+    assert some == {kind: n for kind, n in every.items() if "oa" in kind}
+    assert 0 < len(some) < len(every)
+    assert kinds([], ["kind:zzz"]) == {}
+    other = next(kind for kind in every if kind and "oa" not in kind)
+    assert kinds([f"kind:{other}"], ["kind:oa"]) == {**some, other: every[other]}  # what is chosen stays in sight
+    with pytest.raises(InvalidInput, match="colour") as error:
+        kinds([], ["colour:red"])
+    assert "kind" in error.value.message
 
 
 @pytest.mark.parametrize("conditions", [["kind"], ["colour:red"], ["price:a..b"], ["price:20..10"]])

@@ -46,7 +46,7 @@ export async function call(path, { body = null, method = "POST", signal = null }
 }
 
 const at = (catalogue) => `catalogues/${encodeURIComponent(catalogue)}`;
-const conditions = (where) => encodeWhere(where).map((one) => `&where=${encodeURIComponent(one)}`).join("");
+const conditions = (where, name = "where") => encodeWhere(where).map((one) => `&${name}=${encodeURIComponent(one)}`).join("");
 const page = (offset, limit) => `offset=${offset}&limit=${limit}`;
 
 export const api = {
@@ -58,7 +58,8 @@ export const api = {
   alike: (catalogue, set, ids) => call(`${at(catalogue)}/results/${set}/alike?ids=${ids.join(",")}`),
   map: (catalogue, set, where, signal) => call(`${at(catalogue)}/results/${set}/map?${conditions(where).slice(1)}`, { signal }),
   figures: (catalogue, set, where, signal) => call(`${at(catalogue)}/results/${set}/figures?${conditions(where).slice(1)}`, { signal }),
-  facets: (catalogue, set, where, signal) => call(`${at(catalogue)}/results/${set}/facets?${conditions(where).slice(1)}`, { signal }),
+  facets: (catalogue, set, where, find, signal) =>
+    call(`${at(catalogue)}/results/${set}/facets?${(conditions(where) + conditions(find, "find")).slice(1)}`, { signal }),
   why: (catalogue, set, id, signal) => call(`${at(catalogue)}/results/${set}/items/${id}`, { signal }),
   cuts: (catalogue, set) => call(`${at(catalogue)}/results/${set}/cuts`),
   suggest: (catalogue, request, signal) => call(`${at(catalogue)}/suggest`, { body: request, signal }),

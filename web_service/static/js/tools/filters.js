@@ -3,7 +3,7 @@
 import { api } from "../api.js";
 import { app } from "../app.js";
 import { connection } from "../connection.js";
-import { $, h } from "../dom.js";
+import { $, debounce, h } from "../dom.js";
 import { count } from "../format.js";
 import { renewed } from "../hits.js";
 import { openUnder } from "./popover.js";
@@ -13,9 +13,12 @@ const OPEN_AT_FIRST = 2;
 const panel = $("#filters");
 let asked = new AbortController();
 const opened = new Map(); // column -> whether its values are shown
+const sought = new Map(); // column -> text that its listed values hold
+const drawSoon = debounce(draw, 200); // while a value is being typed
 
 app.on("answer", () => panel.matches(":popover-open") && draw());
 app.on("session", () => panel.matches(":popover-open") && app.session === null && panel.hidePopover());
+app.on("session", () => sought.clear());
 
 export function openFilters() {
   openUnder(panel, $("#filter-button"));
@@ -30,8 +33,9 @@ async function draw() {
   asked = new AbortController();
   const { signal } = asked;
   panel.setAttribute("aria-busy", true);
+  const find = Object.fromEntries([...sought].map(([name, text]) => [name, [text.trim()]]));
   try {
-    const task = () => api.facets(catalogue, round.response.result_set, where, signal);
+    const task = () => api.facets(catalogue, round.response.result_set, where, find, signal);
     const facets = await connection.keepTrying(() => renewed(session, [round], task), signal);
     if (!signal.aborted) show(facets, where);
   } catch (error) {
@@ -42,7 +46,9 @@ async function draw() {
 }
 
 function show({ columns, total, of }, where) {
-  const focused = panel.contains(document.activeElement) ? document.activeElement.dataset.key : null;
+  const before = panel.contains(document.activeElement) ? document.activeElement : null;
+  const focused = before?.dataset.key;
+  const caret = before?.type === "search" ? [before.selectionStart, before.selectionEnd] : null;
   const none = h("p", { class: "note" }, t("filter.none"));
   const filtered = Object.keys(where).length > 0;
   panel.replaceChildren(
@@ -55,6 +61,21 @@ function show({ columns, total, of }, where) {
     ...(columns.length ? columns.map((facet, i) => column(facet, where[facet.name] ?? [], i)) : [none]),
   );
   if (focused) (panel.querySelector(`[data-key="${CSS.escape(focused)}"]`) ?? panel.querySelector("summary"))?.focus();
+  if (caret && document.activeElement.type === "search") document.activeElement.setSelectionRange(...caret);
+}
+
+/** Finds among more values than can be listed. */
+function search(name, title) {
+  const field = h("input", {
+    type: "search", value: sought.get(name) ?? "", "data-key": `${name}/`, maxlength: 100, autocomplete: "off", spellcheck: false,
+    placeholder: t("filter.find"), "aria-label": t("filter.findIn", { column: title }),
+  });
+  field.addEventListener("input", () => {
+    if (field.value.trim()) sought.set(name, field.value);
+    else sought.delete(name);
+    drawSoon();
+  });
+  return h("p", { class: "facet-find" }, field);
 }
 
 function column(facet, chosen, i) {
@@ -64,7 +85,10 @@ function column(facet, chosen, i) {
     "details",
     { class: "facet", open },
     h("summary", { "data-key": `${facet.name}?` }, h("span", {}, title), h("span", { class: "note" }, chosen.length ? t("filter.chosen", { n: chosen.length }) : "")),
-    facet.kind === "numbers" ? range(facet, chosen) : h("ul", {}, facet.values.map((value) => choice(facet, value, chosen))),
+    facet.kind === "numbers" ? range(facet, chosen) : [
+          facet.more || sought.has(facet.name) ? search(facet.name, title) : null,
+          h("ul", {}, facet.values.map((value) => choice(facet, value, chosen))),
+        ],
     facet.more ? h("p", { class: "note" }, t("filter.more", { n: facet.more })) : null,
   );
   details.addEventListener("toggle", () => opened.set(facet.name, details.open));
