@@ -11,6 +11,7 @@ from flask_openapi3.openapi import OpenAPI
 from pydantic import BaseModel, Field, ValidationError
 
 from clip_branches.errors import ClipBranchesError
+from clip_branches.schemas import ErrorDetail
 from clip_branches.service import status_of
 from clip_branches.service.errors import raise_invalid
 from clip_branches.settings import SearchSettings
@@ -60,7 +61,7 @@ def register(app: OpenAPI, state: SearchState, settings: SearchSettings) -> None
             found = nearest.image_search(path.name, _body(ImageSearchRequest))
         except ClipBranchesError as error:
             status = status_of(error)
-            told = {"code": error.code, "message": error.message, "field": error.field}
+            told = ErrorDetail(code=error.code, message=error.message, field=error.field).model_dump(exclude_none=True)
             return _json({"status_code": status, "message": error.message, "error": told}, status)
         return _json({"status_code": 200, "message": "Success", "body": found})
 
