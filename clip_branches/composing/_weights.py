@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from pickle import UnpicklingError  # the error alone: .pt files are read with torch's restricted reader
 from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
+from clip_branches.encoding._weights import UNREADABLE
 from clip_branches.errors import DamagedFile
 from clip_branches.files import write_whole
 
 _VERSION = 1
-_UNREADABLE = (OSError, RuntimeError, ValueError, EOFError, LookupError, TypeError, AttributeError, UnpicklingError)
 
 
 def save_tensors(path: Path, tensors: dict[str, torch.Tensor], kind: str, sizes: dict[str, Any]) -> None:
@@ -39,7 +38,7 @@ def load_tensors(path: Path, kind: str, published: str | None) -> tuple[dict[str
         content = torch.load(path, map_location="cpu", weights_only=True)
         state = content.get(published, content)
         return {str(name): tensor.float() for name, tensor in state.items()}, None
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         raise DamagedFile(f"{path} must be a checkpoint with {published!r} inside. Got: {error}") from error
 
 

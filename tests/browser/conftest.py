@@ -80,3 +80,14 @@ def person(meet: Meet) -> Person:
 def phone(meet: Meet) -> Person:
     """Somebody with a phone."""
     return meet(**PHONE)
+
+
+@pytest.fixture
+def refined(person: Person) -> Person:
+    """After a first round: three marked right, two wrong."""
+    person.visit(q="a red boat")
+    person.sees_pictures()
+    person.mark_right(0, 1, 2)
+    person.mark_wrong(10, 14)
+    person.refine()
+    return person

@@ -11,17 +11,6 @@ from playwright.sync_api import expect
 from tests.browser.person import CELL, Person
 
 
-@pytest.fixture
-def refined(person: Person) -> Person:
-    """After a first round: three marked right, two wrong."""
-    person.visit(q="a red boat")
-    person.sees_pictures()
-    person.mark_right(0, 1, 2)
-    person.mark_wrong(10, 14)
-    person.refine()
-    return person
-
-
 def test_the_total_is_exactly_that_of_the_api(person: Person) -> None:
     person.visit(q="a red boat")
     person.sees_pictures()

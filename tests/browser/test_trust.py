@@ -10,16 +10,6 @@ from playwright.sync_api import expect
 from tests.browser.person import PHONE, Meet, Person, number
 
 
-@pytest.fixture
-def refined(person: Person) -> Person:
-    person.visit(q="a red boat")
-    person.sees_pictures()
-    person.mark_right(0, 1, 2)
-    person.mark_wrong(10, 14)
-    person.refine()
-    return person
-
-
 def test_a_box_is_switched_off_and_on_again(refined: Person) -> None:
     refined.page.click(".models:not(#cut) summary")
     refined.page.check("#models input[value=branch]")
