@@ -6,6 +6,7 @@ from flask import Response
 from flask_openapi3.models.tag import Tag
 from flask_openapi3.openapi import OpenAPI
 from pydantic import BaseModel, ConfigDict, Field
+from threadpoolctl import threadpool_limits
 
 from clip_branches.schemas import (
     MAX_PAGE,
@@ -65,6 +66,9 @@ def create_app(settings: SearchSettings | None = None) -> OpenAPI:
     ``app.extensions["search"]`` is its :class:`SearchState`.
     """
     settings = settings if settings is not None else SearchSettings.load()
+    # Linear algebra here is of 32 columns: threads of its library would cost more in waiting for each other, six times
+    # the training on a busy machine, than they compute.
+    threadpool_limits(1, user_api="blas")
     state = SearchState(settings)
     app = create_base_app(
         __name__,
