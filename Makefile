@@ -20,7 +20,7 @@ test: $(VENV)/.development browser ## Run every test
 	@$(BIN)/python -m pytest
 
 unit: $(VENV)/.development ## Run the unit tests alone
-	@$(BIN)/python -m pytest tests/unit
+	@$(BIN)/python -m pytest -q -n logical --dist worksteal tests/unit
 
 check: $(VENV)/.development ## Lint, check types and check the import contracts
 	@$(BIN)/ruff check .

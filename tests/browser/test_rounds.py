@@ -136,7 +136,9 @@ def test_every_model_can_be_chosen(refined: Person, value: str, words: str) -> N
     refined.refine()
     expect(refined.page.locator("#why-words")).to_contain_text(words)
     decides = value != "linear"
-    expect(refined.page.locator("#why-words")).to_contain_text("lies inside" if decides else "do not decide")
+    expect(refined.page.locator("#why-words")).to_contain_text(
+        "lies inside" if decides else re.compile("(it does|they do) not decide it")
+    )
 
 
 def test_nothing_accepted_is_said_plainly(person: Person) -> None:

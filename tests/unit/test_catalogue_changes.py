@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -16,8 +14,6 @@ from clip_branches.catalogue import Catalogue, CatalogueChange, read_manifest
 from clip_branches.catalogue.history import earlier_manifests
 from clip_branches.errors import DamagedFile, InvalidInput, StorageError, UnknownCatalogue, UnknownItem
 from tests.unit.catalogues import items, make, write_index
-
-REPOSITORY = Path(__file__).parents[2]
 
 
 def grow(path: Path, count: int = 3) -> Catalogue:
@@ -217,11 +213,3 @@ def test_damage_beside_the_segments_is_named(tmp_path: Path, name: str) -> None:
     file.write_bytes(content)
     with pytest.raises(DamagedFile, match=name):
         Catalogue.open(path) if name != "removed" else CatalogueChange(path)
-
-
-@pytest.mark.timeout(900)
-def test_a_change_killed_at_any_step_leaves_a_whole_catalogue(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "tests.killed", "tests.unit.changes", str(tmp_path)]
-    result = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=890)
-    assert result.returncode == 0, result.stderr
-    assert int(result.stdout.split()[0]) > 30

@@ -103,7 +103,7 @@ def server() -> Iterator[ThreadingHTTPServer]:
     Misbehaving.asked = []
     with ThreadingHTTPServer(("127.0.0.1", 0), Misbehaving) as running:
         running.daemon_threads = True
-        threading.Thread(target=running.serve_forever, daemon=True).start()
+        threading.Thread(target=running.serve_forever, args=(0.01,), daemon=True).start()
         yield running
         running.shutdown()
 

@@ -4,10 +4,6 @@ from __future__ import annotations
 
 import io
 import os
-import subprocess
-import sys
-import time
-from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -30,26 +26,6 @@ def test_pieces_come_back_in_order_and_none_is_lost() -> None:
 def test_a_worker_that_dies_is_one_clear_error() -> None:
     with pytest.raises(ClipBranchesError, match=r"ended by itself.*--workers 1"):
         list(map_pieces(os._exit, [1, 1, 1], 2))
-
-
-def test_workers_end_with_a_parent_that_is_killed(tmp_path: Path) -> None:
-    code = (
-        "import os, signal, time\n"
-        "from preprocessing.pool import map_pieces\n"
-        "if __name__ == '__main__':\n"
-        "    next(map_pieces(abs, [1] * 20, 2))\n"
-        "    pieces = map_pieces(time.sleep, [60] * 4, 2)\n"
-        "    import threading; threading.Timer(2, os.kill, (os.getpid(), signal.SIGKILL)).start()\n"
-        "    next(pieces)\n"
-    )
-    script = tmp_path / "script.py"
-    script.write_text(code)
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
-    started = time.monotonic()
-    # The pipe is closed only when the workers, who inherit it, are gone too.
-    result = subprocess.run([sys.executable, script], env=environment, capture_output=True, timeout=50)
-    assert result.returncode == -9, result.stderr
-    assert time.monotonic() - started < 40
 
 
 def test_lines_now_and_then_where_there_is_no_terminal(monkeypatch: pytest.MonkeyPatch) -> None:

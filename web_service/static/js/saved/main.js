@@ -24,6 +24,7 @@ async function doing(task) {
     await task();
     problem(null);
   } catch (error) {
+    if (error.name === "AbortError") return; // asked of an entry that was left
     problem(error, error.passing || error.status >= 500 ? () => doing(task) : null);
     if (error.code === "conflict" || error.code === "unknown_saved") await store.load().catch(() => {});
   } finally {

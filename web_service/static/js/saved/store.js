@@ -14,6 +14,7 @@ class Store extends Emitter {
   collections = [];
   chosen = null; // the entry that is looked at, or null
   ran = null; // what its latest run said: see `run`
+  #asking = new AbortController(); // ends what is asked of an entry that is left
 
   get all() {
     return [...this.collections, ...this.searches];
@@ -33,6 +34,8 @@ class Store extends Emitter {
   /** Looks at an entry, or at none; a search is asked for its marks and its image. */
   async choose(id) {
     const entry = this.find(id);
+    this.#asking.abort();
+    this.#asking = new AbortController();
     this.ran = null;
     this.chosen = entry;
     this.emit("chosen");
@@ -44,7 +47,7 @@ class Store extends Emitter {
 
   page(entry, side, offset, limit) {
     const run = side === "saved" ? "" : `&side=${side}&result_set=${this.ran.result_set}`;
-    return call(`${at(entry)}/items?offset=${offset}&limit=${limit}${run}`);
+    return call(`${at(entry)}/items?offset=${offset}&limit=${limit}${run}`, { signal: this.#asking.signal });
   }
 
   file = (entry, format) => new URL(`api/${at(entry)}/export?format=${format}`, document.baseURI).href;
@@ -73,11 +76,16 @@ class Store extends Emitter {
   }
 
   async remove(entry) {
-    const deleted = await call(at(entry), { method: "DELETE", body: { version: entry.version } });
-    if (this.chosen?.id === entry.id) this.chosen = null;
-    await this.load();
-    this.emit("chosen");
-    return deleted;
+    this.#asking.abort(); // a page asked for meanwhile would come too late to be found
+    try {
+      const deleted = await call(at(entry), { method: "DELETE", body: { version: entry.version } });
+      if (this.chosen?.id === entry.id) this.chosen = null;
+      await this.load();
+      return deleted;
+    } finally {
+      this.#asking = new AbortController();
+      this.emit("chosen");
+    }
   }
 
   async restore(deleted) {
