@@ -49,7 +49,7 @@ _LAZY = {
     ),
     "evaluate": (
         "preprocessing.evaluating.command:evaluate",
-        "Measure a model by a published evaluation: CIRR, FashionIQ.",
+        "Measure a model by a published evaluation: CIRR, FashionIQ, GPR1200.",
     ),
     "train-combiner": (
         "preprocessing.composing.command:train_combiner_command",

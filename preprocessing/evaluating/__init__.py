@@ -1,1 +1,1 @@
-"""Published evaluations with their exact protocols: composed retrieval on CIRR and FashionIQ."""
+"""Published evaluations with their exact protocols: composed retrieval on CIRR and FashionIQ, GPR1200."""

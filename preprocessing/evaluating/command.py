@@ -12,12 +12,14 @@ import numpy as np
 import numpy.typing as npt
 
 from clip_branches.errors import ConfigurationError
+from preprocessing.lazy import LazyGroup
 
 if TYPE_CHECKING:
     from preprocessing.evaluating.vectors import NamedVectors
 
 Array = npt.NDArray[np.float32]
 _PATH = click.Path(path_type=Path)
+_RETRIEVAL = "preprocessing.evaluating.retrieval_command"
 _METHODS = ("sum", "slerp", "combiner", "inversion")
 
 
@@ -38,7 +40,13 @@ def _options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-@click.group("evaluate")
+@click.group(
+    "evaluate",
+    cls=LazyGroup,
+    lazy={
+        "gpr1200": (f"{_RETRIEVAL}:gpr1200", "Image-to-image retrieval on GPR1200: full mean average precision."),
+    },
+)
 def evaluate() -> None:
     """Measure a model by a published evaluation, with its exact protocol."""
 
