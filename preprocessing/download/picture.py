@@ -14,7 +14,10 @@ _QUALITY = 95
 
 
 class Picture(NamedTuple):
-    """An image to store: its bytes, file ending and size; and size and sha256 of what was fetched."""
+    """An image to store: its bytes, file ending and size; and size and sha256 of what was fetched.
+
+    ``stored_sha256`` is that of ``content``.
+    """
 
     content: bytes
     ending: str
@@ -23,6 +26,7 @@ class Picture(NamedTuple):
     original_width: int
     original_height: int
     sha256: str
+    stored_sha256: str
 
 
 def read_picture(content: bytes, crop_bottom: int = 0) -> Picture:
@@ -35,7 +39,7 @@ def read_picture(content: bytes, crop_bottom: int = 0) -> Picture:
     sha256 = hashlib.sha256(content).hexdigest()
     kind, width, height, _ = inspect_image(content)
     if crop_bottom == 0:
-        return Picture(content, _ENDINGS[kind], width, height, width, height, sha256)
+        return Picture(content, _ENDINGS[kind], width, height, width, height, sha256, sha256)
     if height <= crop_bottom:
         raise InvalidInput(
             f"The image must be higher than the {crop_bottom} px that are cut off. Got {height} px instead."
@@ -49,4 +53,6 @@ def read_picture(content: bytes, crop_bottom: int = 0) -> Picture:
     else:
         cropped.save(buffer, "PNG")
     ending = _ENDINGS[kind] if kind in ("JPEG", "WEBP") else "png"
-    return Picture(buffer.getvalue(), ending, width, height - crop_bottom, width, height, sha256)
+    stored = buffer.getvalue()
+    stored_sha256 = hashlib.sha256(stored).hexdigest()
+    return Picture(stored, ending, width, height - crop_bottom, width, height, sha256, stored_sha256)

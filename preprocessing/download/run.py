@@ -17,6 +17,7 @@ from preprocessing.download.picture import read_picture
 from preprocessing.download.shard import NOT_AN_IMAGE, NOT_FETCHED, ShardFolder
 from preprocessing.download.team import FetchTeam
 from preprocessing.interrupt import Stopped
+from preprocessing.pool import default_workers
 
 _OPEN_SHARDS = 2
 _LOOK_EVERY_S = 0.2
@@ -63,6 +64,7 @@ class Downloader:
         self._open: list[ShardFolder] = []
         self._complete = threading.Event()
         self._lock = threading.Lock()
+        self._room = threading.Semaphore(default_workers())
         self._total = self._stored = self._taken_over = 0
         self._failures: list[tuple[str, str, str]] = []
 
@@ -107,7 +109,14 @@ class Downloader:
             self._team.put(url, _Link(shard, same))
 
     def _settle(self, item: _Link, answer: bytes | Failed) -> None:
-        """Store what came, or note why nothing did; called by the threads."""
+        """Store what came, or note why nothing did; called by the threads.
+
+        As many at once as there are processors: more would only wait for each other in the middle of it.
+        """
+        with self._room:
+            self._store(item, answer)
+
+    def _store(self, item: _Link, answer: bytes | Failed) -> None:
         shard, rows = item
         picture, state, reason = None, NOT_FETCHED, ""
         if isinstance(answer, Failed):

@@ -112,7 +112,7 @@ class ShardFolder:
             "original_height": picture.original_height,
             "sha256": picture.sha256,
             "file": f"{key}.{picture.ending}",
-            "stored_sha256": hashlib.sha256(picture.content).hexdigest(),
+            "stored_sha256": picture.stored_sha256,
         }
         self._write(f"{key}.{picture.ending}", picture.content)
         self._describe(row, result)
@@ -171,7 +171,9 @@ class ShardFolder:
             self._journal.append(Entry(row, self._urls[row], result))
             self._results[row] = result
             self._done += 1
-            return self.is_complete
+            complete = self.is_complete
+        self._journal.flush()
+        return complete
 
     def _holds(self, entry: Entry) -> bool:
         """True when ``entry`` is of this very link, and its image is on disk as it was stored."""
