@@ -11,16 +11,18 @@ from __future__ import annotations
 
 import copy
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from clip_branches.engine.answers import Ids
 from clip_branches.engine.box import members
-from clip_branches.engine.catalogue_engine import CatalogueEngine
 from clip_branches.engine.checks import Codes, check_count
-from clip_branches.engine.explain import Rule
+
+if TYPE_CHECKING:
+    from clip_branches.engine.catalogue_engine import CatalogueEngine
+    from clip_branches.engine.explain import Rule
 
 Reason = Literal["unsure", "likely", "unlike"]
 Vectors = NDArray[np.float32]

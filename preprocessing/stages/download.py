@@ -11,9 +11,7 @@ import pyarrow as pa
 
 from clip_branches.errors import ConfigurationError
 from clip_branches.files import write_whole
-from preprocessing.download.fetch import Limits
 from preprocessing.download.options import DownloadOptions
-from preprocessing.download.run import Downloader
 from preprocessing.progress import Progress
 from preprocessing.report import Note, Summary
 from preprocessing.sources.cifar10 import pack_cifar10
@@ -58,6 +56,10 @@ def _download(
     batches: Iterator[pa.Table],
     table: TableFile | None,
 ) -> Summary:
+    # Not at the top: most sources need no download, and those commands no HTTP client.
+    from preprocessing.download.fetch import Limits
+    from preprocessing.download.run import Downloader
+
     started = time.monotonic()
     crop = section.crop_bottom if isinstance(section, UrlSource) else 0
     _check_made(root, {"source": str(section.path), "crop_bottom": crop, "per_shard": section.per_shard})

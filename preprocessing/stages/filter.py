@@ -29,6 +29,8 @@ from preprocessing.workplace import Workplace
 
 _PIECE = 64
 _PIECES_KEPT_TOGETHER = 32
+# So many are looked at before other processes would have started.
+_FEW = 256
 
 
 def filter_images(work: Workplace, recipe: Recipe, *, workers: int) -> Summary:
@@ -88,7 +90,7 @@ def _check(
     look = functools.partial(check_images, root, hashed=hashed)
     try:
         with Progress("filter", total, already=done) as progress:
-            for number, checks in enumerate(map_pieces(look, pieces, workers), 1):
+            for number, checks in enumerate(map_pieces(look, pieces, workers if len(fresh) > _FEW else 1), 1):
                 waiting.extend(checks)
                 progress.update(len(checks))
                 if number % _PIECES_KEPT_TOGETHER == 0:
