@@ -17,7 +17,10 @@ from clip_branches.engine.readings import Reading, unit
 
 _STEPS = 40
 _RIDGE = 0.05  # of the mean variance, added to every axis
-_SLIP = 0.05  # a label in so many is given at random
+_SLIPS = (0.02, 0.1, 0.3)  # a label in so many is given at random; how many is not known, each is as likely
+# Images of the sample that a clump must hold: so many for each dimension, or, of a small sample, such a part. Who
+# belongs to a smaller one is mostly chance.
+_MEMBERS, _PART = 1.5, 0.1
 _EMPTY = 1e-6
 _MOST = 0.5  # of the catalogue: the rest of a clump, "all but the clocks", is not what anyone looks for
 _WANTED = 1e-3  # prior probability that a clump is what is wanted: a catalogue has many
@@ -49,10 +52,11 @@ def find_clump(start: Reading, x: Vector, right: NDArray[np.bool_], rest: Vector
             break
     scores = times(x, direction[:, None])[:, 0]
     said = sigmoid(np.where(right, 1.0, -1.0) * (slope * scores + offset))
+    told = [np.log((1 - slip) * said + slip / 2).sum() for slip in _SLIPS]
     # The clump must show by more than a free direction gains by chance (Schwarz 1978), and is then as likely as it
     # tells the labels apart.
     shows = two_humps(times(rest, direction[:, None])[:, 0]).gain - 0.5 * size * np.log(len(rest))
-    evidence = min(0.0, shows) + np.log(_WANTED) + np.log((1 - _SLIP) * said + _SLIP / 2).sum()
-    if inside.mean() > _MOST:
+    evidence = min(0.0, shows) + np.log(_WANTED) + np.logaddexp.reduce(told) - np.log(len(_SLIPS))
+    if inside.mean() > _MOST or inside.sum() < min(_MEMBERS * size, _PART * len(rest)):
         evidence = -np.inf
     return Reading(direction, scores, scores, max(slope, _EMPTY), float(evidence), 0.0)

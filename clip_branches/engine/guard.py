@@ -17,6 +17,9 @@ from clip_branches.engine.readings import Reading, Readings
 _WORTH = 1.0  # log Bayes factor of all readings against the words alone
 _DISPROVED = 3.0  # log Bayes factor of no words at all against them: strong, one to twenty
 _MOSTLY = 2.0  # right marks for every wrong one
+# By how much the share of pairs ranked rightly must rise, in 1 / sqrt(n) of the scarcer label's n: two thirds of the
+# standard error that a chance ranking has (0.29 / sqrt(n); Hanley and McNeil 1982).
+_RANKED = 0.2
 _SAME = 0.98  # correlation with the text's scores above which a turn is too small for labels to vouch for
 
 
@@ -36,7 +39,8 @@ def worth_turning(readings: Readings, learned: Reading, correlation: float) -> b
         return False
     if readings.nothing() - words > _DISPROVED:
         return True
-    return ranked_rightly(learned.unseen, right) > ranked_rightly(readings.text, right)
+    gained = ranked_rightly(learned.unseen, right) - ranked_rightly(readings.text, right)
+    return bool(gained * np.sqrt(min(right.sum(), (~right).sum())) > _RANKED)
 
 
 def ranked_rightly(scores: Vector, right: NDArray[np.bool_]) -> float:
