@@ -91,11 +91,13 @@ def main() -> None:
 @model_options
 @shared_options
 def demo(count: int, seed: int, name: str, model: str, data_dir: Path, workers: int, **how: Any) -> None:
+    from clip_branches.encoding.fingerprint import check_model
     from preprocessing.stages.build import build_catalogue
     from preprocessing.stages.demo_catalogue import demo_recipe, make_demo_source
 
     with _workplace(data_dir, name) as work:
         folder = data_dir / "sources" / name
+        check_model(model, how["models_dir"])
         _say(make_demo_source(folder, count=count, seed=seed, workers=workers))
         report = build_catalogue(work, demo_recipe(folder, model), embed_options(workers, how), _say)
         _say_catalogue(work, report)
@@ -111,13 +113,10 @@ def demo(count: int, seed: int, name: str, model: str, data_dir: Path, workers: 
 @shared_options
 def build(source: Path, data_dir: Path, workers: int, **values: Any) -> None:
     from preprocessing.stages.build import build_catalogue
-    from preprocessing.stages.download import download_source
 
     with _workplace(data_dir, name_of(source, values["name"])) as work:
-        recipe = recipe_of(source, work, values)
-        fetched = download_source(work, recipe.source, how_to_download(values))
-        _say(fetched)
-        report = build_catalogue(work, recipe, embed_options(workers, values), _say, fetched=fetched)
+        recipe, how = recipe_of(source, work, values), embed_options(workers, values)
+        report = build_catalogue(work, recipe, how, _say, fetching=how_to_download(values))
         _say_catalogue(work, report)
 
 

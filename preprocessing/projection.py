@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +17,8 @@ from clip_branches.encoding.fingerprint import local_model_folder
 from clip_branches.encoding.quantiser import make_quantiser
 from clip_branches.errors import ConfigurationError, InvalidInput
 from preprocessing.recipe import ProjectionSection
+
+Fitted = Literal["pairs", "principal axes"]
 
 # From here on a catalogue's own vectors say more about its range than the model's training data.
 ENOUGH_TO_FIT = 1_000
@@ -55,11 +58,15 @@ def head_and_quantiser_files(model: str, models_dir: Path, section: ProjectionSe
 
 @dataclass(frozen=True)
 class Projection:
-    """Unit ``vectors`` (n, 32) float32, their ``quantiser``, and the ``spec`` that names its file and the head's."""
+    """Unit ``vectors`` (n, 32) float32, their ``quantiser``, and the ``spec`` that names its file and the head's.
+
+    ``fitted`` says to what the head was fitted here, where none was given.
+    """
 
     vectors: npt.NDArray[np.float32]
     quantiser: Quantiser
     spec: EncoderSpec
+    fitted: Fitted | None = None
 
 
 def prepare_projection(
@@ -82,11 +89,13 @@ def prepare_projection(
         raise InvalidInput("The catalogue must have at least one image with an embedding. Got none instead.")
     local = section.head or local_model_folder(model, models_dir)
     head_path = local if local is not None and (section.head or (local / "head.json").exists()) else None
+    fitted: Fitted | None = None
     if head_path is not None:
         head = Head.load(head_path)
         _check_head(head, head_path, model, fingerprint, embeddings.shape[1])
     else:
-        head = _fit_head(model, models_dir, embeddings, kept.column("caption").to_pylist())
+        texts = _texts_to_fit(kept.column("caption").to_pylist())
+        head, fitted = _fit_head(model, models_dir, embeddings, texts)
     if section.rotation is not None:
         head = head.rotated(section.rotation)
     if head_path is None or section.rotation is not None:
@@ -98,7 +107,7 @@ def prepare_projection(
     if not (len(vectors) < ENOUGH_TO_FIT and beside.exists() and Quantiser.load(beside).kind == section.quantiser):
         beside = folder / "quantiser.json"
         make_quantiser(section.quantiser).fit(vectors).save(beside)
-    return Projection(vectors, Quantiser.load(beside), EncoderSpec(model, beside, head_path, fingerprint))
+    return Projection(vectors, Quantiser.load(beside), EncoderSpec(model, beside, head_path, fingerprint), fitted)
 
 
 def _check_head(head: Head, path: Path, model: str, fingerprint: str, width: int) -> None:
@@ -118,22 +127,26 @@ def _project(head: Head, embeddings: npt.NDArray[np.float16]) -> npt.NDArray[np.
     return np.concatenate([head.project_images(embeddings[start : start + _BLOCK]) for start in blocks])
 
 
-def _fit_head(
-    model: str, models_dir: Path, embeddings: npt.NDArray[np.float16], captions: Sequence[str | None]
-) -> Head:
-    """A linear head: of pairs where there are captions enough, else of the images' principal axes."""
-    from clip_branches.encoding import Encoder
-    from clip_branches.encoding.paired import fit_paired
-
+def _texts_to_fit(captions: Sequence[str | None]) -> dict[str, int]:
+    """Different captions, at most so many as a fit needs, and the first row of each."""
     first: dict[str, int] = {}
     for row, caption in enumerate(captions):
         if caption:
             first.setdefault(caption, row)
     texts = sorted(first)
     every = max(1, len(texts) // _TEXTS_TO_FIT)
-    texts = texts[::every][:_TEXTS_TO_FIT]
+    return {text: first[text] for text in texts[::every][:_TEXTS_TO_FIT]}
+
+
+def _fit_head(
+    model: str, models_dir: Path, embeddings: npt.NDArray[np.float16], texts: dict[str, int]
+) -> tuple[Head, Fitted]:
+    """A linear head: of pairs where there are captions enough, else of the images' principal axes."""
+    from clip_branches.encoding import Encoder
+    from clip_branches.encoding.paired import fit_paired
+
     encoder = Encoder.load(model, models_dir=models_dir, threads=None)
-    described = encoder.embed_texts(texts or list(_PHRASES))
+    described = encoder.embed_texts(list(texts or _PHRASES))
     if len(texts) < PAIRS_TO_FIT:
-        return Head.fit_linear(embeddings.astype(np.float32), described)
-    return fit_paired(embeddings[[first[text] for text in texts]].astype(np.float32), described)
+        return Head.fit_linear(embeddings.astype(np.float32), described), "principal axes"
+    return fit_paired(embeddings[list(texts.values())].astype(np.float32), described), "pairs"

@@ -34,7 +34,10 @@ def second_caption(source: str, caption: str, where: str) -> Note:
 
 @dataclass
 class Summary:
-    """The end of a stage. ``processed`` counts what this run did itself, for the rate; ``reused`` the rest."""
+    """The end of a stage. ``processed`` counts what this run did itself, for the rate; ``reused`` the rest.
+
+    ``hints`` say what could be better, a sentence each.
+    """
 
     stage: str
     kept: int = 0
@@ -43,6 +46,7 @@ class Summary:
     seconds: float = 0.0
     dropped: Sequence[Note] = field(default_factory=list)
     warnings: Sequence[Note] = field(default_factory=list)
+    hints: Sequence[str] = ()
 
     def lines(self) -> list[str]:
         """The summary for a person, without line ends."""
@@ -52,7 +56,8 @@ class Summary:
         rate = f", {self.processed / self.seconds:,.0f} images a second" if self.processed and self.seconds else ""
         reused = f", {self.reused:,} taken over from an earlier run" if self.reused else ""
         head += f"; {self.seconds:.1f} s{rate}{reused}"
-        return [head, *_examples(self.dropped), *_examples(self.warnings)]
+        hints = [f"  {hint}" for hint in self.hints]
+        return [head, *_examples(self.dropped), *_examples(self.warnings), *hints]
 
 
 def write_notes(path: Path, notes: Sequence[Note]) -> None:

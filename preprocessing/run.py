@@ -33,7 +33,6 @@ def run(file: Path, check: bool, data_dir: Path, models_dir: Path) -> None:
         return
     from clip_branches.catalogue.storage import storage_errors
     from preprocessing.stages.build import build_catalogue, describe_catalogue
-    from preprocessing.stages.download import download_source
     from preprocessing.stages.embed import EmbedOptions
     from preprocessing.workplace import Workplace
 
@@ -49,10 +48,8 @@ def run(file: Path, check: bool, data_dir: Path, models_dir: Path) -> None:
     )
     with storage_errors(f"Preprocessing {described.name!r}"), Workplace(data_dir, described.name) as work:
         recipe = described.recipe()
-        fetched = download_source(work, recipe.source, described.download.options())
-        if fetched is not None:
-            _say(fetched)
-        report = build_catalogue(work, recipe, options, _say, fetched=fetched, pictures=described.report.pictures)
+        fetching, pictures = described.download.options(), described.report.pictures
+        report = build_catalogue(work, recipe, options, _say, fetching=fetching, pictures=pictures)
         click.echo(describe_catalogue(work.catalogue))
         click.echo(f"The report: {report}")
 

@@ -1,4 +1,4 @@
-"""Stage ``build``: filter, embed, screen and index in one go; each takes over what an earlier run finished."""
+"""Stage ``build``: fetch, filter, embed, screen and index in one go; each takes over what an earlier run finished."""
 
 from __future__ import annotations
 
@@ -6,13 +6,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 from clip_branches.catalogue import read_manifest
-from clip_branches.encoding.fingerprint import check_model
+from preprocessing.download.options import DownloadOptions
 from preprocessing.recipe import Recipe
 from preprocessing.report import Summary
 from preprocessing.reporting import write_report
+from preprocessing.stages.download import download_source
 from preprocessing.stages.embed import EmbedOptions, embed_images
 from preprocessing.stages.filter import filter_images
 from preprocessing.stages.index import index_images
+from preprocessing.stages.model import load_first
 from preprocessing.stages.screen import screen_images
 from preprocessing.workplace import Workplace
 
@@ -23,25 +25,27 @@ def build_catalogue(
     options: EmbedOptions,
     say: Callable[[Summary], None],
     *,
-    fetched: Summary | None = None,
+    fetching: DownloadOptions | None = None,
     pictures: int = 24,
 ) -> Path:
     """All stages for ``recipe``; ``say`` gets the summary of each as soon as it ends. Returns the path of the report.
 
-    The report shows what was ``fetched`` before, if anything was, and so many ``pictures`` of what was kept.
+    A source that has to be fetched is fetched as ``fetching`` says. The report shows so many ``pictures`` of what was
+    kept. The model comes first: one that cannot be used ends the build before anything is done for it.
     """
-    summaries = [] if fetched is None else [fetched]
+    summaries = []
 
-    def told(summary: Summary) -> None:
-        summaries.append(summary)
-        say(summary)
+    def told(summary: Summary | None) -> None:
+        if summary is not None:
+            summaries.append(summary)
+            say(summary)
 
-    check_model(recipe.embedding.model, options.models_dir)
+    towers = load_first(work, recipe.embedding.model, options)
+    told(download_source(work, recipe.source, fetching or DownloadOptions()))
     told(filter_images(work, recipe, workers=options.workers))
-    told(embed_images(work, recipe, options))
-    screened = screen_images(work, recipe, options)
-    if screened is not None:
-        told(screened)
+    told(embed_images(work, recipe, options, towers=towers))
+    del towers
+    told(screen_images(work, recipe, options))
     told(index_images(work, recipe, options.models_dir))
     return write_report(work, recipe, summaries, pictures=pictures)
 

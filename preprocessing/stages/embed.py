@@ -52,11 +52,18 @@ class EmbedOptions(NamedTuple):
         return load_towers(model, self.models_dir, self.device, self.precision)
 
 
-def embed_images(work: Workplace, recipe: Recipe, options: EmbedOptions, *, without: Collection[str] = ()) -> Summary:
+def embed_images(
+    work: Workplace,
+    recipe: Recipe,
+    options: EmbedOptions,
+    *,
+    without: Collection[str] = (),
+    towers: Towers | None = None,
+) -> Summary:
     """Write shards of float16 embeddings for the images of kept.parquet that have none by this model yet.
 
     ``without`` holds the sha256 of images that need none. Raises ConfigurationError for a model that is not there. The
-    model is loaded only when there is work for it.
+    model, unless its ``towers`` are loaded already, is loaded only when there is work for it.
     """
     started = time.monotonic()
     model = recipe.embedding.model
@@ -65,13 +72,13 @@ def embed_images(work: Workplace, recipe: Recipe, options: EmbedOptions, *, with
     pairs = zip(table.column("sha256").to_pylist(), table.column("source").to_pylist(), strict=True)
     unwanted = set(without)
     sources = {image: source for image, source in pairs if image not in unwanted}
-    towers: Towers | None = None
     folder = local_model_folder(model, options.models_dir)
     if folder is not None:
         fingerprint = fingerprint_of_folder(folder)
     else:
-        say(f"embed: loading {model} from open_clip's cache, or downloading it (a minute or more) ...")
-        towers = options.load(model)
+        if towers is None:
+            say(f"embed: loading {model} from open_clip's cache, or downloading it (a minute or more) ...")
+            towers = options.load(model)
         fingerprint = fingerprint_of_encoder(model, towers.encoder)
     shards = Shards(work.shards, fingerprint)
     done = shards.images(sources)

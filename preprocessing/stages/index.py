@@ -54,6 +54,7 @@ def index_images(work: Workplace, recipe: Recipe, models_dir: Path) -> Summary:
         recipe = recipe.model_copy(update={"examples": suggest_examples(kept.column("caption").to_pylist())})
     inputs = _digest_inputs(work, recipe, models_dir, fingerprint, embeddings)
     warnings: list[Note] = []
+    hints: list[str] = []
     current = _is_current(work.catalogue, inputs)
     if not current:
         with tempfile.TemporaryDirectory(dir=work.folder, prefix=".tmp-") as folder:
@@ -61,9 +62,28 @@ def index_images(work: Workplace, recipe: Recipe, models_dir: Path) -> Summary:
                 recipe.embedding.model, models_dir, fingerprint, embeddings, kept, Path(folder), recipe.projection
             )
             warnings = _commit(work, recipe, projection, kept, embeddings, inputs)
+            hints = _hints(work, projection)
     seconds = time.monotonic() - started
     rows = kept.num_rows
-    return Summary("index", rows, 0 if current else rows, rows if current else 0, seconds, failed, warnings)
+    fresh = 0 if current else rows
+    return Summary("index", rows, fresh, rows - fresh, seconds, failed, warnings, hints)
+
+
+def _hints(work: Workplace, projection: Projection) -> list[str]:
+    """What to do for a better head, where one was fitted here."""
+    name = work.name
+    if projection.fitted == "principal axes":
+        return [
+            "The model brings no head, and there are too few captions for one: codes hold principal axes, which cost a "
+            "good part of the recall. A head trained elsewhere for this model is given with --head."
+        ]
+    if projection.fitted == "pairs":
+        return [
+            "The model brings no head: one was fitted to images and captions in closed form. Training takes longer and "
+            f"finds more: python -m preprocessing train-head {name} --output data/heads/{name}, then "
+            f"python -m preprocessing index --name {name} --head data/heads/{name}"
+        ]
+    return []
 
 
 def _without_removed(catalogue: Path, kept: pa.Table) -> tuple[pa.Table, list[Note]]:
