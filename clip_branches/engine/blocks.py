@@ -136,9 +136,8 @@ class Blocks:
 
         def screened(blocks: tuple[int, int]) -> Any:
             return screen.above(
-                parts.codes, self.words, parts.n_rows, parts.block_size, self.low, self.high,
-                bounds, weights, bias, threshold, *blocks,
-            )  # fmt: skip
+                parts.codes, self.words, parts.n_rows, parts.block_size, bounds, weights, bias, threshold, *blocks
+            )
 
         found = self.over_blocks(screened, 1)
         self.note(reading, sum(one[2] for one in found))
@@ -153,9 +152,8 @@ class Blocks:
 
         def visited(blocks: Rows, least: np.float32) -> Any:
             return screen.best(
-                parts.codes, self.words, parts.n_rows, parts.block_size, self.low, self.high,
-                bounds, blocks, weights, bias, labels, k, least,
-            )  # fmt: skip
+                parts.codes, self.words, parts.n_rows, parts.block_size, bounds, blocks, weights, bias, labels, k, least
+            )
 
         # First the most promising blocks: their k best rule out most of the others, which then are read as they lie.
         first = np.argsort(-bounds, kind="stable")[: _FIRST_VISITS + 2 * k // parts.block_size]

@@ -78,7 +78,7 @@ def survey(engine: CatalogueEngine, rule: Rule, boxes: Sequence[Box], k: int, re
     many images to name at the most.
     """
     boxes, k = check_boxes(boxes, "survey"), check_count(k, "k", "survey")
-    if (rule.off and not rule.decide) or len(boxes) > _MOST_BOXES or any(box.empty for box in boxes):
+    if len(boxes) > _MOST_BOXES or any(box.empty for box in boxes):
         return _listed(engine, rule, boxes, reading)
     scorer = rule.model.ranker_ if rule.decide else rule.model
     on = np.array([rule.is_on(box) for box in boxes], np.uint8)
@@ -124,12 +124,12 @@ def _by_score(part: Part, threshold: np.float32, asked: _Asked, reading: Reading
     highest, lowest = blocks.bounds(asked.weights, asked.bias), blocks.lower_bounds(asked.weights, asked.bias)
     live = part.live_stored()
     least = np.float32(-np.inf)
-    if not len(live):
+    if not len(live) and asked.on.all():
         # The most promising blocks first: a score that k rows reach rules out most others for the head.
         first = np.argsort(-highest, kind="stable")[: _FIRST_VISITS + 2 * asked.k // blocks.parts.block_size]
         kept = screen.best(
-            blocks.parts.codes, blocks.words, blocks.parts.n_rows, blocks.parts.block_size, blocks.low, blocks.high,
-            highest, first, asked.weights, asked.bias, _NO_ROWS, asked.k, least,
+            blocks.parts.codes, blocks.words, blocks.parts.n_rows, blocks.parts.block_size, highest, first,
+            asked.weights, asked.bias, _NO_ROWS, asked.k, least,
         )[1]  # fmt: skip
         least = kept.min() if len(kept) == asked.k else least
     found, looked = _surveyed(blocks, asked, highest, lowest, threshold, None, live, least)

@@ -23,7 +23,7 @@ def count_alone(  # type: ignore[no-untyped-def]
     relation = np.empty((CHUNK, n_boxes), np.uint8)
     mask, others = np.empty(block_size, np.uint8), np.empty(block_size, np.uint8)
     lost = np.empty(block_size, np.int32)
-    used = np.empty(zone_low.shape[0] + 1, np.int64)
+    used = np.empty(zone_low.shape[0] + 4, np.int64)
     at = 0
     for chunk in range(first_block, last_block, CHUNK):
         count = min(CHUNK, last_block - chunk)
@@ -61,7 +61,7 @@ def count_alone(  # type: ignore[no-untyped-def]
                         elif j != own and relation[b, j] != MISS:
                             found, _ = mask_of_box(
                                 data, base, size, block_low, block_high, block,
-                                starts[j], starts[j + 1], features, lows, highs, mask, used,
+                                starts[j], starts[j + 1], features, lows, highs, mask, 0, used,
                             )  # fmt: skip
                             if found:
                                 for r in range(size):
@@ -74,7 +74,7 @@ def count_alone(  # type: ignore[no-untyped-def]
                     else:
                         only, _ = mask_of_box(
                             data, base, size, block_low, block_high, block,
-                            starts[own], starts[own + 1], features, lows, highs, mask, used,
+                            starts[own], starts[own + 1], features, lows, highs, mask, 0, used,
                         )  # fmt: skip
                     if only:
                         any_ = True

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from clip_branches.engine.kernels.masks import mask_of_box, ones, read_through
+from clip_branches.engine.kernels.masks import mask_of_box, read_through
 from clip_branches.engine.kernels.scan import CHUNK, READ_WHOLE, WHOLE, columns_of, met_in_part, relate
+from clip_branches.engine.kernels.tally import ones
 
 _FEW = 48  # rows of a block that are tested one by one rather than all of the block at once
 
@@ -24,7 +25,7 @@ def count_boxes(  # type: ignore[no-untyped-def]
     seen = np.empty(dims, np.uint8)
     mask_words = np.empty((block_size + 7) // 8, np.uint64)
     mask = mask_words.view(np.uint8)
-    used = np.empty(dims + 1, np.int64)
+    used = np.empty(dims + 4, np.int64)
     unused = np.uint64(0)
     for chunk in range(first_block, last_block, CHUNK):
         count = min(CHUNK, last_block - chunk)
@@ -43,10 +44,10 @@ def count_boxes(  # type: ignore[no-untyped-def]
                 box = parts[i]
                 found, _ = mask_of_box(
                     data, base, size, block_low, block_high, block,
-                    starts[box], starts[box + 1], features, lows, highs, mask, used,
+                    starts[box], starts[box + 1], features, lows, highs, mask, 0, used,
                 )  # fmt: skip
                 if found:
-                    counts[box] += ones(mask, mask_words, size)
+                    counts[box] += ones(mask, mask_words, 0, size)
     return unused
 
 
@@ -77,7 +78,7 @@ def count_rows(  # type: ignore[no-untyped-def]
     relation = np.empty((CHUNK, n_boxes), np.uint8)
     parts = np.empty(n_boxes + 1, np.int64)
     mask = np.empty(block_size, np.uint8)
-    used = np.empty(dims + 1, np.int64)
+    used = np.empty(dims + 4, np.int64)
     at = 0
     for chunk in range(first_block, last_block, CHUNK):
         count = min(CHUNK, last_block - chunk)
@@ -108,7 +109,7 @@ def count_rows(  # type: ignore[no-untyped-def]
                     )  # fmt: skip
                     continue
                 found, _ = mask_of_box(
-                    data, base, size, block_low, block_high, block, first, last, features, lows, highs, mask, used
+                    data, base, size, block_low, block_high, block, first, last, features, lows, highs, mask, 0, used
                 )  # fmt: skip
                 if found:
                     for j in range(at, until):

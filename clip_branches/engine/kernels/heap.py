@@ -38,3 +38,16 @@ def sift_up(scores, rows, child):  # type: ignore[no-untyped-def]
         scores[child], scores[parent] = scores[parent], scores[child]
         rows[child], rows[parent] = rows[parent], rows[child]
         child = parent
+
+
+@njit(nogil=True, cache=True)
+def keep_best(scores, rows, filled, score, row):  # type: ignore[no-untyped-def]
+    """Put a row into the heap of ``filled`` rows, in place of the worst where it is full; how many it holds now."""
+    if filled < scores.shape[0]:
+        scores[filled], rows[filled] = score, row
+        sift_up(scores, rows, filled)
+        return filled + 1
+    if worse(scores[0], rows[0], score, row):
+        scores[0], rows[0] = score, row
+        sift_down(scores, rows, scores.shape[0])
+    return filled

@@ -12,7 +12,7 @@ from numba import njit
 from clip_branches.engine.kernels.masks import read_through
 
 _MANY = 3  # rows of a block wanted from which on it is read in one run
-_DENSE = 12  # a block is scored whole where at least one row in so many is wanted
+DENSE = 12  # a block is scored whole where at least one row in so many is wanted
 
 
 @njit(nogil=True, cache=True)
@@ -101,7 +101,7 @@ def score_rows(data, words, n, block_size, rows, weights, bias, out):  # type: i
             places[until - at] = rows[until] - start
             until += 1
         found = until - at
-        if found * _DENSE >= size:
+        if found * DENSE >= size:
             unused += score_block(data, words, start * dims, size, weights, bias, scores)
             for i in range(found):
                 out[at + i] = scores[places[i]]

@@ -5,9 +5,6 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-_EVEN = np.uint64(0x00FF_00FF_00FF_00FF)
-_FOLD = np.uint64(0x0001_0001_0001_0001)
-
 
 @njit(nogil=True, cache=True)
 def read_through(words):  # type: ignore[no-untyped-def]
@@ -24,14 +21,14 @@ def read_through(words):  # type: ignore[no-untyped-def]
 
 @njit(nogil=True, cache=True, inline="always")
 def _unsettled(block_low, block_high, block, start, stop, features, lows, highs, used):  # type: ignore[no-untyped-def]
-    """Entries of a box whose range does not hold the whole block into ``used``, the last repeated to four; how many."""
+    """Entries whose range does not hold the whole block into ``used``, the last again up to fours; how many."""
     count = np.int64(0)
     for k in range(start, stop):  # without a branch: which are settled cannot be guessed
         f = features[k]
         used[count] = k
         count += np.int64(block_low[block, f] < lows[k]) | np.int64(block_high[block, f] > highs[k])
     last = used[count - 1]
-    for i in range(count, 4):
+    for i in range(count, (count + 3) // 4 * 4):
         used[i] = last
     return count
 
@@ -42,15 +39,15 @@ def _unsettled(block_low, block_high, block, start, stop, features, lows, highs,
 # end": a view of a column would cost more than its half a thousand comparisons, as views count references atomically.
 @njit(nogil=True, cache=True, inline="always")
 def mask_of_box(  # type: ignore[no-untyped-def]
-    data, base, size, block_low, block_high, block, start, stop, features, lows, highs, mask, used,
+    data, base, size, block_low, block_high, block, start, stop, features, lows, highs, mask, to, used,
 ):  # fmt: skip
-    """``mask[:size]`` = 1 for rows inside the box of entries ``start:stop``; (whether there is any, columns read).
+    """``mask[to:to + size]`` = 1 for rows inside the box of entries ``start:stop``; (is there any, columns read).
 
     Features whose range holds the whole block are not looked at; at least one is not so. ``block_low``, ``block_high``
-    (blocks, dims): zones; ``used`` is scratch of dims + 1 integers.
+    (blocks, dims): zones; ``used`` is scratch of dims + 4 integers.
     """
     count = _unsettled(block_low, block_high, block, start, stop, features, lows, highs, used)
-    n = np.uint64(size)
+    n, t = np.uint64(size), np.uint64(to)
     found = np.uint8(0)
     k0, k1, k2, k3 = used[0], used[1], used[2], used[3]
     o0, o1 = np.uint64(base + np.int64(features[k0]) * size), np.uint64(base + np.int64(features[k1]) * size)
@@ -65,34 +62,26 @@ def mask_of_box(  # type: ignore[no-untyped-def]
             & (np.uint8(data[o2 + r] - l2) <= s2)
             & (np.uint8(data[o3 + r] - l3) <= s3)
         )
-        mask[r] = m
+        mask[t + r] = m
         found = np.uint8(found | m)
-    for i in range(4, count, 2):
+    for i in range(4, count, 4):
         if found == 0:
             return False, i
-        k0, k1 = used[i], used[min(i + 1, count - 1)]
+        k0, k1, k2, k3 = used[i], used[i + 1], used[i + 2], used[i + 3]
         o0, o1 = np.uint64(base + np.int64(features[k0]) * size), np.uint64(base + np.int64(features[k1]) * size)
-        l0, l1 = lows[k0], lows[k1]
+        o2, o3 = np.uint64(base + np.int64(features[k2]) * size), np.uint64(base + np.int64(features[k3]) * size)
+        l0, l1, l2, l3 = lows[k0], lows[k1], lows[k2], lows[k3]
         s0, s1 = np.uint8(highs[k0] - l0), np.uint8(highs[k1] - l1)
+        s2, s3 = np.uint8(highs[k2] - l2), np.uint8(highs[k3] - l3)
         found = np.uint8(0)
         for r in range(n):
-            m = np.uint8((np.uint8(data[o0 + r] - l0) <= s0) & (np.uint8(data[o1 + r] - l1) <= s1))
-            m = np.uint8(mask[r] & m)
-            mask[r] = m
+            m = np.uint8(
+                (np.uint8(data[o0 + r] - l0) <= s0)
+                & (np.uint8(data[o1 + r] - l1) <= s1)
+                & (np.uint8(data[o2 + r] - l2) <= s2)
+                & (np.uint8(data[o3 + r] - l3) <= s3)
+            )
+            m = np.uint8(mask[t + r] & m)
+            mask[t + r] = m
             found = np.uint8(found | m)
     return found != 0, count
-
-
-@njit(nogil=True, cache=True)
-def ones(mask, words, size):  # type: ignore[no-untyped-def]
-    """Sum of the first ``size`` bytes of ``mask``, each 0 or 1; ``words`` is the same memory, eight a word."""
-    total = np.int64(0)
-    for left in range(0, size // 8, 255):  # words are added without a carry from byte to byte
-        lanes = np.uint64(0)
-        for i in range(np.uint64(left), np.uint64(min(left + 255, size // 8))):
-            lanes += words[i]
-        lanes = (lanes & _EVEN) + ((lanes >> np.uint64(8)) & _EVEN)
-        total += np.int64((lanes * _FOLD) >> np.uint64(48))
-    for r in range(size // 8 * 8, size):
-        total += mask[r]
-    return total

@@ -93,7 +93,7 @@ def scan_groups(  # type: ignore[no-untyped-def]
     states = np.empty(n_groups, np.uint8)
     parts = np.empty(n_boxes + 1, np.int64)
     seen = np.empty(dims, np.uint8)
-    used = np.empty(dims + 1, np.int64)
+    used = np.empty(dims + 4, np.int64)
     mask = np.empty(block_size, np.uint8)
     union = np.empty(block_size, np.uint8)
     rows = np.empty(max(block_size, 1024), np.int64)
@@ -135,7 +135,7 @@ def scan_groups(  # type: ignore[no-untyped-def]
                     box = parts[j]
                     found, taken = mask_of_box(
                         data, base, size, block_low, block_high, block,
-                        starts[box], starts[box + 1], features, lows, highs, mask, used,
+                        starts[box], starts[box + 1], features, lows, highs, mask, 0, used,
                     )  # fmt: skip
                     columns += taken
                     if not found:
