@@ -39,7 +39,7 @@ def cut_steps(served: Served, result_set: str, rule: Rule, found: AnswerSet) -> 
 
 
 def _places(n: int) -> list[int]:
-    return np.unique(np.linspace(0, n, _STEPS + 1).astype(int)[1:] - 1).tolist() if n else []
+    return (np.unique(np.linspace(0, n, _STEPS + 1).astype(int))[1:] - 1).tolist()  # of 0, the first, none is left
 
 
 def _step(cut: float, scores: npt.NDArray[np.float64], *, exact: bool) -> CutStep:

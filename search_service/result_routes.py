@@ -26,17 +26,12 @@ from clip_branches.schemas.answers import (
 )
 from clip_branches.schemas.looking import AlikeResponse, FiguresResponse, MapResponse
 from clip_branches.service import json_response
+from clip_branches.service.files import EXPORTED_FILE
 from search_service.results import Results
 from search_service.state import SearchState
 
 if TYPE_CHECKING:
     from search_service.exporting.files import Written
-
-_KINDS = ("text/csv", "application/json", "application/vnd.apache.parquet", "application/zip", "application/x-tar")
-_FILE = {
-    "description": "The file, streamed.",
-    "content": {kind: {"schema": {"type": "string"}} for kind in _KINDS},
-}
 
 
 class CataloguePath(BaseModel):
@@ -141,12 +136,12 @@ def register(app: OpenAPI, state: SearchState) -> None:
         """Every id of an answer, best first."""
         return json_response(results.ids(path.name, path.result_set, query.where, scores=query.scores))
 
-    @app.get(f"{root}/export", tags=tags, responses={200: _FILE})
+    @app.get(f"{root}/export", tags=tags, responses={200: EXPORTED_FILE})
     def export(path: ResultPath, query: ExportQuery) -> Response:
         """An answer as a file, with labels, scores and the recipe that gives it again."""
         return _file(results.export(path.name, path.result_set, query.format, query.where))
 
-    @app.post("/v1/catalogues/<name>/export", tags=tags, responses={200: _FILE})
+    @app.post("/v1/catalogues/<name>/export", tags=tags, responses={200: EXPORTED_FILE})
     def export_images(path: CataloguePath, body: ExportRequest) -> Response:
         """Any images as a file, with the labels, scores and recipe that are sent."""
         return _file(results.export_images(path.name, body))

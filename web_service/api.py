@@ -23,6 +23,7 @@ from clip_branches.schemas import (
 )
 from clip_branches.schemas.answers import CheckPage, CheckResponse, CutsResponse, FacetsResponse, IdsResponse
 from clip_branches.schemas.looking import AlikeResponse, FiguresResponse, MapResponse
+from clip_branches.service.files import EXPORTED_FILE, IMAGE_FILE
 from web_service.upstream import Upstream
 
 # Names become a path of another service's URL: nothing that could climb out of its segment gets there.
@@ -109,7 +110,7 @@ def register(app: OpenAPI, *, search: Upstream, data: Upstream) -> None:
         """Every id of an answer."""
         return search.forward(f"{_result_set(path)}/ids")
 
-    @app.get("/api/catalogues/<name>/results/<result_set>/export", tags=found)
+    @app.get("/api/catalogues/<name>/results/<result_set>/export", tags=found, responses={200: EXPORTED_FILE})
     def export(path: ResultPath) -> Response:
         """An answer as a file: CSV, JSON or its recipe."""
         return search.forward(f"{_result_set(path)}/export")
@@ -139,7 +140,7 @@ def register(app: OpenAPI, *, search: Upstream, data: Upstream) -> None:
         """Caption, size and metadata of one image."""
         return data.forward(f"{_catalogue(path)}/items/{path.id}")
 
-    @app.get("/api/catalogues/<name>/items/<int:id>/image", tags=looked_at)
+    @app.get("/api/catalogues/<name>/items/<int:id>/image", tags=looked_at, responses={200: IMAGE_FILE})
     def image(path: ItemPath) -> Response:
         """The picture itself, at a width."""
         return data.forward(f"{_catalogue(path)}/items/{path.id}/image")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, Field, model_validator
+from pydantic import BaseModel, Field, StrictBool, StrictInt, model_validator
 
 from clip_branches.schemas.base import MAX_LABELS, Id, RequestModel
 
@@ -60,7 +60,7 @@ class IdsResponse(BaseModel):
     of: int = Field(description="Images of the whole answer.")
     ids: list[int]
     scores: list[float] | None = Field(None, description="Where asked for: the score of each.")
-    votes: list[int] | None = Field(None, description="Where asked for, and branches voted: how many did.")
+    votes: list[StrictInt] | None = Field(None, description="Where asked for, and branches voted: how many did.")
 
 
 class CheckHit(BaseModel):
@@ -82,7 +82,9 @@ class CheckPage(BaseModel):
 class CheckRequest(RequestModel):
     """Judgements of the first images of the sample, in the order drawn."""
 
-    judged: list[bool] = Field(max_length=MAX_JUDGED, description="For each image of the sample whether it is right.")
+    judged: list[StrictBool] = Field(
+        max_length=MAX_JUDGED, description="For each image of the sample whether it is right."
+    )
 
 
 class IntervalModel(BaseModel):
@@ -143,11 +145,11 @@ class ExportRequest(RequestModel):
 
     format: FileFormat = Field("csv", description=FILE_FORMAT)
     name: str = Field("images", max_length=400, description="The file's name begins like it.")
-    ids: list[Annotated[int, Field(ge=0, le=2**63 - 1)]] = Field(max_length=MAX_EXPORTED)
+    ids: list[Id] = Field(max_length=MAX_EXPORTED)
     scores: list[float] | None = Field(None, max_length=MAX_EXPORTED, description="One an image, or none.")
-    votes: list[int] | None = Field(None, max_length=MAX_EXPORTED, description="One an image, or none.")
+    votes: list[StrictInt] | None = Field(None, max_length=MAX_EXPORTED, description="One an image, or none.")
     groups: list[ExportGroup] = Field([], max_length=MAX_GROUPS)
-    held: list[int] | None = Field(
+    held: list[StrictInt] | None = Field(
         None, max_length=MAX_EXPORTED, description="For each image which groups hold it, as bits; without it, all do."
     )
     recipe: dict[str, Any] = Field({}, description="How to get the images again; written as it is.")

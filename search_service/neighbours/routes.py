@@ -22,6 +22,10 @@ from search_service.state import SearchState
 
 Body = TypeVar("Body", bound=BaseModel)
 IGNORED = "X-Ignored-Options"
+_NAMES = {
+    "description": "The names.",
+    "content": {"application/json": {"schema": {"type": "array", "items": {"type": "string"}}}},
+}
 _SHARED = ("/knn-service", "/metadata", "/indices-list")
 
 
@@ -35,7 +39,7 @@ def register(app: OpenAPI, state: SearchState, settings: SearchSettings) -> None
     nearest = app.extensions["nearest"] = Nearest(state, fetcher, settings.data_url)
     tags = [Tag(name="neighbours")]
 
-    @app.get("/indices-list", tags=tags)
+    @app.get("/indices-list", tags=tags, responses={200: _NAMES})
     def indices() -> Response:
         """clip-retrieval: the names of the catalogues."""
         return _json(nearest.names())

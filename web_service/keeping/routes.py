@@ -9,11 +9,11 @@ from pydantic import BaseModel, Field
 
 from clip_branches.schemas import ErrorResponse
 from clip_branches.service import json_response
+from clip_branches.service.files import EXPORTED_FILE
 from web_service.keeping import schemas
 from web_service.keeping.collector import Collector
 from web_service.keeping.keeper import Keeper
 
-_FILE = {"description": "The file, streamed."}
 _CHANGED = {409: ErrorResponse}
 
 
@@ -77,7 +77,7 @@ def _register_searches(app: OpenAPI, keeper: Keeper, tags: list[Tag]) -> None:
         """A page of the answer as saved, or of what a later run gained or lost against it."""
         return _fresh(keeper.page(path.key, query))
 
-    @app.get(f"{one}/export", tags=tags, responses={200: _FILE})
+    @app.get(f"{one}/export", tags=tags, responses={200: EXPORTED_FILE})
     def export_search(path: KeyPath, query: schemas.FileQuery) -> Response:
         """The answer as saved, as a file."""
         return keeper.export(path.key, query.format)
@@ -122,7 +122,7 @@ def _register_collections(app: OpenAPI, collector: Collector, tags: list[Tag]) -
         """A page of what it holds."""
         return _fresh(collector.page(path.key, query))
 
-    @app.get(f"{one}/export", tags=tags, responses={200: _FILE})
+    @app.get(f"{one}/export", tags=tags, responses={200: EXPORTED_FILE})
     def export_collection(path: KeyPath, query: schemas.FileQuery) -> Response:
         """What it holds, as a file."""
         return collector.export(path.key, query.format)
