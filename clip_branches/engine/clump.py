@@ -12,8 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clip_branches.engine.cut import fit_scores, sigmoid, two_humps
+from clip_branches.engine.kernels.clump import turn_to_clump
 from clip_branches.engine.logistic import Vector, times
-from clip_branches.engine.readings import Reading, unit
+from clip_branches.engine.readings import Reading
 
 _STEPS = 40
 _RIDGE = 0.05  # of the mean variance, added to every axis
@@ -34,22 +35,11 @@ def find_clump(start: Reading, x: Vector, right: NDArray[np.bool_], rest: Vector
     size = len(covariance)
     ridge = _RIDGE * np.trace(covariance) / size
     inverse = np.linalg.inv(covariance + ridge * np.eye(size))
-    direction, total = start.direction, rest.sum(axis=0)
+    direction = start.direction.copy()
     along = times(rest, direction[:, None])[:, 0]
     inside = sigmoid(fit_scores(along, start.unseen[right], start.unseen[~right]).log_odds(along))
-    slope = offset = 0.0
-    for _ in range(_STEPS):
-        share = float(np.clip(inside.mean(), _EMPTY, 1 - _EMPTY))
-        held = times(inside[None], rest)[0]
-        high, low = held / (share * len(rest)), (total - held) / ((1 - share) * len(rest))
-        before, direction = direction, unit(times(inverse, (high - low)[:, None])[:, 0], covariance)
-        # Scores have unit variance: what is left within the two is what does not lie between their means.
-        gap, middle = float(direction @ (high - low)), float(direction @ (high + low)) / 2
-        slope = gap / max(1e-2, 1 - share * (1 - share) * gap**2)
-        offset = float(np.log(share / (1 - share))) - slope * middle
-        inside = sigmoid(slope * times(rest, direction[:, None])[:, 0] + offset)
-        if np.abs(direction - before).max() < 1e-4 * np.abs(direction).max():
-            break
+    columns = np.ascontiguousarray(rest.T)
+    slope, offset = turn_to_clump(rest, columns, inverse, covariance, direction, inside, _STEPS, _EMPTY)
     scores = times(x, direction[:, None])[:, 0]
     said = sigmoid(np.where(right, 1.0, -1.0) * (slope * scores + offset))
     told = [np.log((1 - slip) * said + slip / 2).sum() for slip in _SLIPS]

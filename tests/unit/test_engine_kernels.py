@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clip_branches.engine.cut import best_threshold, fit_offset, fit_scores, sigmoid, two_humps
-from clip_branches.engine.kernels.grow import impurity
+from clip_branches.engine.kernels.carve import impurity
 from clip_branches.engine.kernels.mixture import mixture_loss
 from clip_branches.engine.logistic import fit_logistic, times
 from tests import naive
