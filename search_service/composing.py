@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,16 +22,20 @@ from clip_branches.composing.sums import slerp, unit, weighted_sum
 from clip_branches.encoding import Encoder, Head
 from clip_branches.errors import InvalidInput
 from clip_branches.files import sha256_of
+from search_service.composition import Composition
 
 if TYPE_CHECKING:
     from PIL import Image
 
 Vector = npt.NDArray[np.float32]
+Tell = Callable[[list[str]], Vector]
 
 _FILES = {"combiner": COMBINER_FILE, "inversion": INVERSION_FILE}
 # Of what is there, the first is taken where nothing is said: in the order of their published recall on CIRR.
 _PREFERRED = ("combiner", "inversion", "sum")
 _SAME_HEAD = 1e-3
+# Half of the unwanted is taken away: at the full weight the answer turns into "anything but", and loses the query.
+WITHOUT_WEIGHT = 0.5
 
 
 class QueryComposer:
@@ -70,30 +75,43 @@ class QueryComposer:
         return f"{name}@{sha256_of(self._folder / _FILES[name])[:12]}"
 
     def vector(
-        self, named: str, stored: Vector, images: list[Image.Image], words: str, told: Vector, balance: float
+        self, asked: Composition, stored: Vector, weights: Vector, images: list[Image.Image], tell: Tell
     ) -> Vector:
-        """Unit vector (32,), float32.
+        """Unit vector (32,), float32, of what is ``asked``.
 
-        ``stored`` (k, 32) are unit vectors of catalogue images, ``images`` are uploaded ones; of several the mean is
-        the reference. ``told`` (32,) is the vector of ``words``. A sum is taken at ``balance``; a network's answer is
-        at 0.5, from where the way leads to the look alone (0) and to the words alone (1).
+        ``stored`` (k, 32) are unit vectors of catalogue images, ``images`` are uploaded ones, ``weights`` (k + images,)
+        are those of both: the reference is their weighted mean; ``tell`` gives the vectors (n, 32) of texts.
+
+        A sum is taken at the balance; a network's answer is at 0.5, from where the way leads to the look alone (0) and
+        to the words alone (1). Instructions of several weights are composed one by one; the result is their weighted
+        mean. Words that are to be less are taken away last, as ``without`` of a search, each by its weight.
         """
         uploaded = self._embedded(images)
         own = [stored, self._encoder.project_images(uploaded)] if len(uploaded) else [stored]
-        look = unit(np.concatenate(own).mean(axis=0))[None]
-        name = named.partition("@")[0]
+        look = _mean(np.concatenate(own), weights)
+        query = look if not asked.words else self._changed(asked, look, stored, weights, uploaded, tell)
+        if not asked.less:
+            return query
+        less, amounts = tell([text for text, _ in asked.less]), np.array([w for _, w in asked.less], np.float32)
+        return unit(query - np.float32(WITHOUT_WEIGHT * amounts.mean()) * _mean(less, amounts))
+
+    def _changed(
+        self, asked: Composition, look: Vector, stored: Vector, weights: Vector, uploaded: Vector, tell: Tell
+    ) -> Vector:
+        words, amounts = [text for text, _ in asked.words], np.array([w for _, w in asked.words], np.float32)
+        told = _mean(tell(words), amounts)
+        name = asked.method.partition("@")[0]
         if name not in _FILES or self._lift is None:
-            return (slerp if name == "slerp" else weighted_sum)(look, told[None], balance)[0]
+            return (slerp if name == "slerp" else weighted_sum)(look[None], told[None], asked.balance)[0]
         references = [self._lift(stored)] if len(stored) else []
-        reference = unit(np.concatenate([*references, uploaded]).mean(axis=0))[None]
+        reference = _mean(np.concatenate([*references, uploaded]), weights)
         with self._lock:
-            composer = self._composer(name)
-            made = composer.compose(reference, [words])
-        project = self._encoder.project_images if composer.side == "images" else self._encoder.project_texts
-        query = project(made)
-        if balance < 0.5:
-            return slerp(look, query, 2 * balance)[0]
-        return slerp(query, told[None], 2 * balance - 1)[0]
+            made = self._composer(name).compose(np.repeat(reference[None], len(words), axis=0), words)
+        project = self._encoder.project_images if self._composer(name).side == "images" else self._encoder.project_texts
+        query = _mean(project(made), amounts)
+        if asked.balance < 0.5:
+            return slerp(look[None], query[None], 2 * asked.balance)[0]
+        return slerp(query[None], told[None], 2 * asked.balance - 1)[0]
 
     def _embedded(self, images: list[Image.Image]) -> Vector:
         with self._lock:
@@ -103,6 +121,12 @@ class QueryComposer:
         if name not in self._loaded:
             self._loaded[name] = load_composer(name, self._encoder, folder=self._folder)
         return self._loaded[name]
+
+
+def _mean(vectors: Vector, weights: Vector) -> Vector:
+    """Unit vector of the weighted mean of ``vectors`` (n, d)."""
+    together = (vectors * weights[:, None]).sum(axis=0)
+    return unit(together if together.any() else vectors[0])
 
 
 def _same(head: Head | None, other: Head | None) -> bool:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
-import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Self
@@ -14,20 +12,11 @@ from clip_branches import __version__
 from clip_branches.catalogue import Catalogue
 from clip_branches.errors import InvalidInput
 from clip_branches.schemas import ModelName, SearchRequest
+from search_service.composition import Composition, read_composition
+from search_service.wording import clean_text
 
-_SPACE = re.compile(r"[\s\x00-\x1f\x7f-\x9f]+")
 _NAMED_IN_ERRORS = 10
 _OPTIONAL = ("boxes_off", "terms", "cut", "compose")  # a request without them is the one it was before they were there
-
-
-@dataclass(frozen=True)
-class Composition:
-    """Words that change the query's images and the images ``also``; ``method`` is named with its network's digest."""
-
-    words: str
-    also: tuple[int, ...]
-    balance: float
-    method: str
 
 
 @dataclass(frozen=True)
@@ -79,7 +68,7 @@ class Query:
         lists["terms"] = tuple((str(text), float(weight)) for text, weight in values.get("terms", ()))
         compose = values.get("compose")
         if compose is not None:
-            compose = Composition(**{**compose, "also": tuple(compose["also"])})
+            compose = Composition.from_json(compose)
         return cls(**{**values, **lists, "compose": compose})
 
 
@@ -113,7 +102,7 @@ def read_query(
         boxes_off=tuple(sorted(set(body.boxes_off))),
         terms=_terms(body),
         cut=body.cut,
-        compose=_composition(body, catalogue, method),
+        compose=read_composition(body, lambda ids: _require_known(ids, catalogue, "compose.images"), method),
     )
     if query.cut is not None and query.model == "text":
         raise InvalidInput(
@@ -132,11 +121,6 @@ def read_query(
     return query
 
 
-def clean_text(text: str) -> str:
-    """Text in Unicode's composed form, white space and control characters collapsed to single spaces."""
-    return _SPACE.sub(" ", unicodedata.normalize("NFC", text)).strip()
-
-
 def _terms(body: SearchRequest) -> tuple[tuple[str, float], ...]:
     """Terms with something in them, sorted; one given twice counts for the sum of its weights."""
     weights: dict[str, float] = {}
@@ -145,23 +129,6 @@ def _terms(body: SearchRequest) -> tuple[tuple[str, float], ...]:
         if cleaned:
             weights[cleaned] = weights.get(cleaned, 0.0) + term.weight
     return tuple(sorted(weights.items()))
-
-
-def _composition(body: SearchRequest, catalogue: Catalogue, method: Callable[[str | None], str]) -> Composition | None:
-    """Texts joined by " and ", as FashionIQ joins its captions; InvalidInput where there is no image or no word."""
-    if body.compose is None:
-        return None
-    _require_known(body.compose.images, catalogue, "compose.images")
-    also = tuple(sorted(set(body.compose.images)))
-    words = " and ".join(cleaned for text in body.compose.texts if (cleaned := clean_text(text)))
-    if not words:
-        raise InvalidInput("The 'texts' of 'compose' must hold a word. Got none.", field="compose.texts")
-    if body.image is None and body.image_id is None and not also:
-        raise InvalidInput(
-            "The words of 'compose' must have an image to change: give 'image', 'image_id' or 'compose.images'.",
-            field="compose.images",
-        )
-    return Composition(words, also, body.compose.balance, method(body.compose.method))
 
 
 def _labels(body: SearchRequest, catalogue: Catalogue) -> tuple[tuple[int, ...], tuple[int, ...]]:

@@ -6,13 +6,12 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from search_service.query import Composition, Query
+from search_service.composing import WITHOUT_WEIGHT
+from search_service.composition import Composition
+from search_service.query import Query
 from search_service.served import Served
 
 Vector = npt.NDArray[np.float32]
-
-# Half of the unwanted is taken away: at the full weight the answer turns into "anything but", and loses the query.
-WITHOUT_WEIGHT = 0.5
 
 
 def query_vector(query: Query, image: Image.Image | None, served: Served) -> Vector | None:
@@ -46,16 +45,14 @@ def query_vector(query: Query, image: Image.Image | None, served: Served) -> Vec
 
 
 def _composed(query: Query, compose: Composition, image: Image.Image | None, served: Served) -> Vector:
-    ids = [*([] if query.image_id is None else [query.image_id]), *compose.also]
+    own = [] if query.image_id is None else [(query.image_id, compose.own)]
+    parts = [*own, *compose.also]
+    ids = [item for item, _ in parts]
     stored = [_unit(row) for row in served.quantiser.decode(served.engine.codes_of(ids))] if ids else []
-    return served.composer.vector(
-        compose.method,
-        np.array(stored, np.float32).reshape(-1, 32),
-        [] if image is None else [image],
-        compose.words,
-        served.encoder.texts([compose.words])[0],
-        compose.balance,
-    )
+    images = [] if image is None else [image]
+    weights = np.array([weight for _, weight in parts] + [compose.own] * len(images), np.float32)
+    rows = np.array(stored, np.float32).reshape(-1, 32)
+    return served.composer.vector(compose, rows, weights, images, served.encoder.texts)
 
 
 def _unit(vector: Vector) -> Vector:

@@ -33,6 +33,7 @@ from clip_branches.schemas.search import (
     SuggestRequest,
     SuggestResponse,
     Term,
+    Weighted,
 )
 
 __all__ = [
@@ -69,5 +70,6 @@ __all__ = [
     "Suggestion",
     "Term",
     "Text",
+    "Weighted",
     "WhyResponse",
 ]

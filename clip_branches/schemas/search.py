@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Callable
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, BeforeValidator, Field
 
 from clip_branches.schemas.base import (
     MAX_BOXES_OFF,
@@ -28,12 +29,39 @@ class Term(RequestModel):
     )
 
 
-class Compose(RequestModel):
-    """Words that change the query's images: "like this, but ..."."""
+class Weighted(RequestModel):
+    """A further image to start from."""
 
-    texts: list[Text] = Field(min_length=1, max_length=20, description="What is to be different, in words.")
-    images: list[Id] = Field(
+    id: Id
+    weight: Annotated[float, Field(ge=0.1, le=10)] = 1.0
+
+
+def _weighed(name: str) -> Callable[[Any], Any]:
+    """Takes what is plain, a text or an id, for an object that has no more than it."""
+    return lambda given: given if isinstance(given, dict | BaseModel) else {name: given}
+
+
+SaidTerm = Annotated[Term, BeforeValidator(_weighed("text"), json_schema_input_type=Text | Term)]
+FurtherImage = Annotated[Weighted, BeforeValidator(_weighed("id"), json_schema_input_type=Id | Weighted)]
+
+
+class Compose(RequestModel):
+    """Words that change the query's images: "like this, but ...". A plain text or id counts 1."""
+
+    texts: list[SaidTerm] = Field(
+        [],
+        max_length=20,
+        description="What is to be different, in words: all of one weight are one instruction. Weights are relative to "
+        "one another; 'balance' sets the words against the look.",
+    )
+    without: list[SaidTerm] = Field(
+        [], max_length=20, description="What is to be less, in words; one of weight 2 takes away twice as much."
+    )
+    images: list[FurtherImage] = Field(
         [], max_length=20, description="Further images to start from, beside 'image' and 'image_id': catalogue ids."
+    )
+    weight: Annotated[float, Field(ge=0.1, le=10)] = Field(
+        1.0, description="How much 'image' and 'image_id' count beside the further images."
     )
     balance: Annotated[float, Field(ge=0, le=1)] = Field(0.5, description="From 0 (look alone) to 1 (words alone).")
     method: Literal["sum", "slerp", "combiner", "inversion"] | None = Field(

@@ -63,6 +63,38 @@ def test_several_images_and_texts_count_and_their_order_does_not(search: FlaskCl
     assert one["result_set"] != ask(search, image_id=7, compose=composed(["red", "a boat"]))["result_set"]
 
 
+def test_weights_set_images_and_instructions_against_one_another(search: FlaskClient) -> None:
+    def result_set(**compose: Any) -> str:
+        return str(ask(search, image_id=7, compose=compose)["result_set"])
+
+    plain = result_set(texts=["red", "a boat"])
+    assert result_set(texts=[{"text": "red", "weight": 3}, {"text": "a boat", "weight": 3}]) == plain
+    assert result_set(texts=[{"text": "red", "weight": 3}, "a boat"]) != plain
+    assert result_set(texts=["red"], images=[{"id": 9, "weight": 1}]) == result_set(texts=["red"], images=[9])
+    # The heavier an image, the nearer the answer comes to its own.
+    looks = {item: set(order(search, image_id=item)[:40]) for item in (7, 9)}
+    for weight, nearer in ((0.1, 9), (10, 7)):
+        found = set(order(search, image_id=7, compose={"images": [9], "weight": weight})[:40])
+        other = 16 - nearer
+        assert len(found & looks[nearer]) > len(found & looks[other])
+    # Words that are heavy decide, whatever else is said.
+    boat = order(search, image_id=7, compose=composed(["a boat"], method="sum", balance=0.9))[:30]
+    heavy = [{"text": "a boat", "weight": 10}, {"text": "in the forest", "weight": 0.1}]
+    said = order(search, image_id=7, compose=composed(heavy, method="sum", balance=0.9))[:30]
+    assert len(set(boat) & set(said)) > 20
+
+
+def test_what_is_to_be_less_is_taken_away_by_its_weight(search: FlaskClient) -> None:
+    less = order(search, image_id=7, compose={"without": ["a boat"]})
+    assert less == order(search, image_id=7, without=["a boat"])
+    more = order(search, image_id=7, compose={"without": [{"text": "a boat", "weight": 3}]})
+    boats = order(search, text="a boat")[:30]
+    place = {name: np.mean([rows.index(boat) for boat in boats]) for name, rows in (("less", less), ("more", more))}
+    assert place["more"] > place["less"]
+    both = composed(["red"], without=["a boat"], images=[3])
+    assert ask(search, image_id=7, compose=both)["total"] == 240
+
+
 @pytest.mark.parametrize(
     ("body", "field"),
     [
@@ -70,6 +102,8 @@ def test_several_images_and_texts_count_and_their_order_does_not(search: FlaskCl
         ({"image_id": 7, "compose": {"texts": [" "]}}, "compose.texts"),
         ({"image_id": 7, "compose": {"texts": []}}, "compose.texts"),
         ({"image_id": 7, "compose": {"texts": ["red"], "images": [99_999]}}, "compose.images"),
+        ({"image_id": 7, "compose": {"texts": ["red"], "images": [{"id": 99_999}]}}, "compose.images"),
+        ({"image_id": 7, "compose": {"texts": [{"text": "red", "weight": 11}]}}, "compose.texts.0.weight"),
         ({"image_id": 7, "compose": {"texts": ["red"], "balance": 1.2}}, "compose.balance"),
         ({"image_id": 7, "compose": {"texts": ["red"], "method": "combiner"}}, "compose.method"),
     ],

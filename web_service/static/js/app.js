@@ -41,8 +41,9 @@ class App extends Emitter {
   /**
    * A new search: its text answer, round 0. Labels given for the same query before are offered, not forced.
    * `live`: asked while it is still being typed. `labels`: marks to take along into a query that was only changed.
+   * `replace`: not as a new step of the browser's history.
    */
-  search(query, { live = false, labels = null } = {}) {
+  search(query, { live = false, labels = null, replace = false } = {}) {
     const { session: before } = this;
     const session = new Session(this.catalogue.name, query);
     if (before?.live && before.key === session.key) {
@@ -57,7 +58,7 @@ class App extends Emitter {
       if (labels?.size) Object.assign(session.round, { draft: new Map(labels) });
       this.session = session;
       // Every letter typed would be a step to go back through.
-      this.#trail.moved({ push: !before?.live });
+      this.#trail.moved({ push: !before?.live && !replace });
       this.emit("session");
       this.emit("answer");
       if (!live) this.#settle(session);

@@ -27,6 +27,7 @@ export function makeCell(index, column) {
       { class: "quick", "aria-hidden": "true" },
       quick("right", "tick", t("mark.rightKey")),
       quick("wrong", "cross", t("mark.wrongKey")),
+      quick("but", "change", t("compose.key")),
       quick("look", "look", t("mark.lookKey")),
     ),
     h("span", { class: "words", "aria-hidden": "true" }, h("span", { class: "caption" }), h("span", { class: "score" })),

@@ -1,6 +1,7 @@
 // The keyboard: one table for what the keys do and for the help that lists them.
 
 import { app } from "./app.js";
+import { addPicture, goOnFrom } from "./changing.js";
 import { $ } from "./dom.js";
 import { RIGHT, WRONG } from "./round.js";
 
@@ -22,6 +23,11 @@ export function listenToKeys(parts) {
 const inField = (target) => target.closest("input, textarea, select, [contenteditable]") !== null;
 const onControl = (target) => target.closest("button, a, summary, [role=tab]") !== null;
 
+function withActive(grid, action) {
+  const hit = grid.hits?.at(grid.active);
+  return hit && action(hit.id);
+}
+
 function find(event, { grid, selection, look, help, focusSearch }) {
   const { key, shiftKey, target } = event;
   const letter = key.length === 1 ? key.toLowerCase() : key;
@@ -38,12 +44,13 @@ function find(event, { grid, selection, look, help, focusSearch }) {
   const elsewhere = onControl(target) && !grid.root.contains(target);
   // A mark given while the focus is on a button would fall on a picture that nobody looks at.
   if ("pnu".includes(letter) && (elsewhere || grid.scroller.hidden) && !selection.size) return null;
-  if (grid.scroller.hidden && "a ".includes(letter)) return null;
+  if (grid.scroller.hidden && "ab ".includes(letter)) return null;
   const simple = {
     p: () => selection.mark(RIGHT),
     n: () => selection.mark(WRONG),
     u: () => selection.mark(null),
     a: () => (shiftKey ? selection.everything() : selection.screen()),
+    b: () => withActive(grid, shiftKey && app.session.query.compose ? addPicture : goOnFrom),
     r: () => app.refine(),
     z: () => (shiftKey ? app.redo() : app.undo()),
     y: () => app.redo(),

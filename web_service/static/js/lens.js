@@ -2,6 +2,7 @@
 
 import { api } from "./api.js";
 import { app } from "./app.js";
+import { addPicture, goOnFrom } from "./changing.js";
 import { $, $$, h } from "./dom.js";
 import { count, score } from "./format.js";
 import { items } from "./items.js";
@@ -28,6 +29,8 @@ export class Lens {
     $("#lens-before").addEventListener("click", () => this.#move(-1));
     $("#lens-after").addEventListener("click", () => this.#move(1));
     $("#lens-alike").addEventListener("click", () => this.#alike());
+    $("#lens-but").addEventListener("click", () => goOnFrom(this.#hit.id));
+    $("#lens-add").addEventListener("click", () => addPicture(this.#hit.id));
     for (const button of $$("#lens-labels button")) {
       button.addEventListener("click", () => this.#mark(LABELS[button.dataset.label]));
     }
@@ -80,6 +83,7 @@ export class Lens {
     $("#lens-place").textContent = t("lens.place", { n: this.#at + 1, of: this.#total });
     $("#lens-before").disabled = this.#at === 0;
     $("#lens-after").disabled = this.#at === this.#total - 1;
+    $("#lens-add").hidden = !app.session.query.compose;
     this.#drawWords();
     this.#drawLabel();
     this.#explain(hit.id);

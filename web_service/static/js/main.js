@@ -3,6 +3,7 @@
 import { alike } from "./alike.js";
 import { api, ApiError } from "./api.js";
 import { app } from "./app.js";
+import { startChanging } from "./changing.js";
 import { connection } from "./connection.js";
 import { $, debounce } from "./dom.js";
 import { pictures } from "./format.js";
@@ -41,6 +42,7 @@ let sentence = "";
 
 startQuery();
 startScope();
+startChanging();
 startHead();
 startRounds();
 startWhy();

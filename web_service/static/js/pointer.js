@@ -1,7 +1,9 @@
 // Mouse and touch on the grid. Mouse: a click goes from unmarked to right, to wrong, to unmarked.
+// While a search goes on from picture to picture, a click or tap goes on from that one instead.
 // Touch: a tap marks right (or unmarks), a double tap marks wrong, a long press looks closer.
 
 import { app } from "./app.js";
+import { goOnFrom, goesOn } from "./changing.js";
 import { RIGHT, WRONG } from "./round.js";
 
 const DOUBLE_TAP_MS = 320;
@@ -50,6 +52,7 @@ export function listenToPointer(grid, selection, look) {
     grid.focus(index);
     const action = event.target.closest("[data-action]")?.dataset.action;
     if (action === "look") look(index);
+    else if (action === "but" || (!action && goesOn())) goOnFrom(id);
     else if (action) toggle(id, action === "right" ? RIGHT : WRONG);
     else if (event.pointerType === "touch" || event.pointerType === "pen") tap(id);
     else app.cycle(id);

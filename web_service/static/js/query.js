@@ -2,6 +2,7 @@
 
 import { api, widthFor } from "./api.js";
 import { app } from "./app.js";
+import { keptFor } from "./changing.js";
 import { $, debounce, h } from "./dom.js";
 import { queryChips, takeChips } from "./scope.js";
 import { listenToDrops, prepared } from "./upload.js";
@@ -50,7 +51,7 @@ export function focusSearch() {
 function submit() {
   const chips = queryChips();
   const text = takeChips($("#query").value, chips);
-  const query = { text, ...image, ...chips };
+  const query = { text, ...image, ...chips, ...keptFor(image) };
   if (!text && image.imageId === null && !image.upload && !chips.terms.length) {
     app.emit("problem", t("search.empty"));
     return focusSearch();
@@ -69,7 +70,7 @@ function whileTyping() {
   const text = takeChips($("#query").value, { terms: [], without: [] });
   if (started || !app.catalogue || document.activeElement !== $("#query") || text.length < FEWEST_LETTERS) return;
   if (session && text === session.query.text) return;
-  app.search({ text, ...image, ...queryChips() }, { live: true });
+  app.search({ text, ...image, ...queryChips(), ...keptFor(image) }, { live: true });
 }
 
 function changeCatalogue(name) {

@@ -12,7 +12,8 @@ export function startRounds() {
 /** The first round is named after what was asked with. */
 export function roundName(session, round) {
   if (round.number > 0) return t("round.nth", { n: round.number });
-  const { text, imageId, upload } = session.query;
+  const { text, imageId, upload, compose } = session.query;
+  if (compose?.texts.length || compose?.less.length) return t("round.changed");
   if (!upload && imageId === null) return t("round.text");
   return text ? t("round.textAndImage") : t("round.image");
 }

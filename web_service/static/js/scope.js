@@ -1,9 +1,9 @@
 // The row under the search line: what else belongs to the search ("and", "without"), and what of the answer is shown.
 
 import { app } from "./app.js";
+import { decodeTerm } from "./asked.js";
 import { boxNames } from "./boxes.js";
 import { $, h, icon } from "./dom.js";
-import { decodeTerm } from "./url.js";
 import { number, t } from "./words.js";
 
 const WEIGHTS = [1, 2, 3, 0.5]; // each click gives the next
@@ -87,7 +87,7 @@ function drawScope() {
   const list = $("#chips");
   const focused = list.contains(document.activeElement);
   list.replaceChildren(
-    ...terms.map((term, i) => chip(t("scope.and"), term.text, { drop: () => change({ terms: terms.filter((_, k) => k !== i), without }), more: weightButton(terms, i) })),
+    ...terms.map((term, i) => chip(t("scope.and"), term.text, { drop: () => change({ terms: terms.filter((_, k) => k !== i), without }), more: weightButton(terms[i], (weight) => change({ terms: terms.map((one, k) => (k === i ? { ...one, weight } : one)), without })) })),
     ...without.map((text, i) => chip(t("scope.without"), text, { drop: () => change({ terms, without: without.filter((_, k) => k !== i) }) })),
     ...Object.entries(session.where).map(([column, values]) =>
       chip(...conditionWords(column, values), { drop: () => app.filter(lessColumn(session.where, column)), kind: "filter" }),
@@ -101,18 +101,18 @@ const lessColumn = (where, column) => Object.fromEntries(Object.entries(where).f
 const conditionWords = (column, values) =>
   column === "@box" ? [t("scope.in"), boxNames(values, app.round.response)] : [`${column.replaceAll("_", " ")}:`, values.map((value) => value || t("none")).join(t("or"))];
 
-function weightButton(terms, i) {
-  const { text, weight } = terms[i];
+/** How much something counts; a click gives the next weight to `weigh`. */
+export function weightButton({ text, weight }, weigh) {
   const next = WEIGHTS[(WEIGHTS.indexOf(weight) + 1) % WEIGHTS.length];
-  const press = () => change({ terms: terms.map((term, k) => (k === i ? { ...term, weight: next } : term)), without: app.session.query.without });
   return h(
     "button",
-    { type: "button", class: "chip-weight", title: t("scope.weight"), "aria-label": t("scope.weighs", { text, weight, next }), onclick: press },
+    { type: "button", class: "chip-weight", title: t("scope.weight"), "aria-label": t("scope.weighs", { text, weight, next }), onclick: () => weigh(next) },
     `×${number(weight)}`,
   );
 }
 
-function chip(sign, text, { drop, more = null, kind = "" }) {
+/** One part of what is asked, to be taken away by its button. */
+export function chip(sign, text, { drop, more = null, kind = "" }) {
   const label = t("scope.remove", { what: `${sign} ${text}` });
   return h(
     "li",

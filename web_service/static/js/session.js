@@ -1,6 +1,7 @@
 // One search: a query on a catalogue, its rounds, and what the server answered to each.
 
 import { api } from "./api.js";
+import { composeRequest } from "./asked.js";
 import { connection } from "./connection.js";
 import { Round, RIGHT, WRONG, patched } from "./round.js";
 import { uploadOf } from "./storage.js";
@@ -11,12 +12,12 @@ const FIRST_PAGE = 120;
 /** Tabs that show an answer otherwise than as a grid; every answer has them. */
 export const LOOKS = ["map", "figures"];
 
-export const NOTHING = { text: "", imageId: null, upload: null, terms: [], without: [] };
+export const NOTHING = { text: "", imageId: null, upload: null, terms: [], without: [], compose: null, steps: [] };
 
 export class Session {
   /**
-   * `query`: {text, imageId, upload, terms, without}; upload is the key of an image kept by storage.js, terms are
-   * [{text, weight}], without is [text].
+   * `query`: {text, imageId, upload, terms, without, compose, steps}; upload is the key of an image kept by storage.js,
+   * terms are [{text, weight}], without is [text]; compose changes the image (asked.js), steps are queries that led here.
    */
   constructor(catalogue, query) {
     this.catalogue = catalogue;
@@ -53,14 +54,18 @@ export class Session {
 
   /** The same query on the same catalogue has the same key. */
   get key() {
-    const { text, imageId, upload, terms, without } = this.query;
+    const { text, imageId, upload, terms, without, compose } = this.query;
     const more = terms.length || without.length ? [terms.map(({ text: term, weight }) => [term, weight]), without] : [];
+    if (compose) more.push(compose);
     return JSON.stringify([this.catalogue, text, imageId ?? null, upload ?? null, ...more]);
   }
 
   get words() {
-    const { text, imageId, upload, terms, without } = this.query;
-    const picture = upload ? t("search.yourImage") : imageId !== null ? t("search.picture", { id: String(imageId) }) : "";
+    const { text, imageId, upload, terms, compose } = this.query;
+    const without = [...this.query.without, ...(compose?.less ?? []).map((term) => term.text)];
+    const plain = upload ? t("search.yourImage") : imageId !== null ? t("search.picture", { id: String(imageId) }) : "";
+    const said = compose?.texts.map((term) => t("quoted", { text: term.text })).join(t("search.and"));
+    const picture = said ? t("compose.pictureBut", { picture: plain, said }) : plain;
     const parts = [text && t("quoted", { text }), picture, ...terms.map((term) => t("quoted", { text: term.text }))].filter(Boolean);
     return [parts.join(t("search.and")), without.length ? t("search.without", { what: without.join(", ") }) : ""].filter(Boolean).join(" ");
   }
@@ -91,13 +96,15 @@ export class Session {
 
   /** The request whose answer a round shows. */
   request(round) {
-    const { text, imageId, upload, terms, without } = this.query;
+    const { text, imageId, upload, terms, without, compose } = this.query;
     const request = { model: round.model, limit: FIRST_PAGE };
     if (text) request.text = text;
     if (imageId !== null && imageId !== undefined) request.image_id = imageId;
     if (terms.length) request.terms = terms;
     if (without.length) request.without = without;
     if (upload && !this.uploadMissing) request.image = uploadOf(upload);
+    const composed = compose && !this.uploadMissing && composeRequest(compose);
+    if (composed) request.compose = composed;
     // Sorted, so that the order of the clicks does not make another request of the same labels.
     const ids = (label) => [...round.labels].filter(([, value]) => value === label).map(([id]) => id);
     const sorted = (label) => ids(label).sort((a, b) => a - b);

@@ -1,10 +1,11 @@
-// The address bar: ?catalogue, q, image, upload, and, not and model say what is asked for, where and order what of it is shown and how;
+// The address bar: ?catalogue, model and what asked.js writes say what is asked for, where and order what of it is shown and how;
 // #r, at, d and tab hold rounds and labels.
 // The labels stand after the #, so they are never sent to a server as part of an address and may be many.
 //
 // A round is "<parent><Model letter>" and its changes against the parent's labels: "P" right, "N" wrong, "U" cleared,
 // each followed by ids, ascending, as differences in base 36 joined by "."; rounds are joined by "_".
 
+import { readQuery, writeQuery } from "./asked.js";
 import { RIGHT, WRONG, difference, patched } from "./round.js";
 
 const MODELS = { A: "auto", B: "branch", E: "ensemble", L: "linear" };
@@ -27,14 +28,6 @@ export function decodeChanges(text) {
     let id = 0;
     return list.split(".").map((step) => [(id += parseInt(step, 36) || 0), LABELS[letter]]);
   });
-}
-
-/** A term with its weight, as a person may write it too: "beach^2". */
-export const encodeTerm = ({ text, weight }) => (weight === 1 ? text : `${text}^${weight}`);
-
-export function decodeTerm(written) {
-  const [, text, weight] = /^(.*?)(?:\^(\d+(?:\.\d+)?))?$/.exec(written.trim());
-  return { text: text.trim(), weight: Math.min(10, Math.max(0.1, Number(weight ?? 1))) };
 }
 
 /** What a person changed of a round's answer: "<round>c<cut>" and "o<box>.<box>" for boxes that are off. */
@@ -63,11 +56,7 @@ function decodeWhere(conditions) {
 export function toAddress({ catalogue, query, where, order, model, rounds, at, tab }) {
   const search = new URLSearchParams();
   if (catalogue) search.set("catalogue", catalogue);
-  if (query?.text) search.set("q", query.text);
-  if (query?.imageId !== null && query?.imageId !== undefined) search.set("image", query.imageId);
-  if (query?.upload) search.set("upload", query.upload);
-  for (const term of query?.terms ?? []) search.append("and", encodeTerm(term));
-  for (const text of query?.without ?? []) search.append("not", text);
+  if (query) writeQuery(search, query);
   for (const condition of encodeWhere(where ?? {})) search.append("where", condition);
   if (order === "alike") search.set("order", order);
   if (model && model !== "auto") search.set("model", model);
@@ -103,18 +92,11 @@ export function fromAddress(url = location) {
     const labels = patched(parent.labels, decodeChanges(match[3]));
     rounds.push({ parent: parseInt(match[1], 36), model: MODELS[match[2]], labels, off: [], cut: null, ...adjusted.get(rounds.length) });
   }
-  const image = search.get("image");
   const asked = Number(hash.get("at") ?? rounds.length - 1);
   const model = search.get("model");
   return {
     catalogue: search.get("catalogue"),
-    query: {
-      text: (search.get("q") ?? "").trim(),
-      imageId: /^\d{1,16}$/.test(image ?? "") ? Number(image) : null,
-      upload: search.get("upload"),
-      terms: search.getAll("and").map(decodeTerm).filter(({ text }) => text),
-      without: search.getAll("not").map((text) => text.trim()).filter(Boolean),
-    },
+    query: readQuery(search),
     where: decodeWhere(search.getAll("where")),
     order: search.get("order") === "alike" ? "alike" : "best",
     model: model in LETTERS ? model : "auto",

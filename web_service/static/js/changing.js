@@ -1,0 +1,73 @@
+// "Like this, but ...": a picture as the start of a search that words change, and from there on to the next.
+
+import { app } from "./app.js";
+import { UNCHANGED } from "./asked.js";
+import { $ } from "./dom.js";
+
+let wanted = true; // whether a click goes on from a picture; a mark says that it is for marking now
+let shown = null; // the composition that was drawn last
+
+/** True while a click on a picture makes it the one to go on from. */
+export const goesOn = () => wanted && isChanging();
+
+const isChanging = () => Boolean(app.session?.query.compose);
+
+export function startChanging() {
+  $("#add-but").addEventListener("click", () => changeThis());
+  for (const id of ["but", "add"]) $(`#lens-${id}`).addEventListener("click", () => $("#lens").close());
+  app.on("session", draw);
+  app.on("labels", (ids) => ids.length && isChanging() && setGoesOn(false));
+}
+
+/** A search for pictures like `imageId`, to be changed by words; what is shown now becomes a step of its trail. */
+export function goOnFrom(imageId) {
+  const { session } = app;
+  const steps = session ? [...session.query.steps, { ...session.query, steps: [] }] : [];
+  const balance = session?.query.compose?.balance ?? UNCHANGED.balance;
+  setGoesOn(true);
+  return app.search({ imageId, compose: { ...UNCHANGED, balance }, steps });
+}
+
+/** The search for an image that is shown, to be changed by words. */
+function changeThis() {
+  const { query, round } = app.session;
+  setGoesOn(true);
+  return app.search({ ...query, compose: UNCHANGED }, { labels: round.draft });
+}
+
+/** Adds a picture to those that a changed search starts from. */
+export function addPicture(id) {
+  const { compose, imageId } = app.session.query;
+  if (id === imageId || compose.images.some((one) => one.id === id)) return null;
+  return change({ images: [...compose.images, { id, weight: 1 }] });
+}
+
+/** Asks the changed composition; what is marked comes along. `replace`: not as a step of the browser's history. */
+export function change(changes, { replace = false } = {}) {
+  const { query, round } = app.session;
+  return app.search({ ...query, compose: { ...query.compose, ...changes } }, { labels: round.draft, replace });
+}
+
+/** What of the search that is shown still holds for a query with this image. */
+export function keptFor({ imageId, upload }) {
+  const { query } = app.session ?? {};
+  const same = query && query.imageId === imageId && query.upload === upload;
+  return same ? { compose: query.compose, steps: query.steps } : {};
+}
+
+export function setGoesOn(on) {
+  wanted = on;
+  app.emit("goesOn");
+}
+
+async function draw() {
+  const { session } = app;
+  const query = session?.query;
+  $("#add-but").hidden = !query || Boolean(query.compose) || (query.imageId === null && !query.upload);
+  $("#compose").hidden = !query?.compose;
+  const fresh = !shown && Boolean(query?.compose);
+  shown = query?.compose ?? null;
+  if (!shown) return;
+  const { drawCompose } = await import("./tools/compose.js");
+  if (app.session === session) drawCompose({ fresh });
+}
