@@ -82,7 +82,7 @@ class SearchSettings(CatalogueSettings):
     answers_disk_mb: int = Field(
         2_048, ge=0, le=10**9, description="Megabytes of answers kept on disk; the oldest go first. Requests stay."
     )
-    image_urls: bool = Field(False, description="Whether neighbours' calls may name an image by a public address.")
+    image_urls: bool = Field(False, description="Whether a search may name an image by a public address.")
     image_url_timeout_s: float = Field(10.0, gt=0, le=120, description="Longest time to fetch such an image.")
     data_url: str = Field("http://127.0.0.1:5001", description="Where callers of neighbours' calls find images.")
     cors_origin: str = Field("", description="Origin whose pages may read clip-retrieval's calls; '*': any.")

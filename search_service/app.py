@@ -23,6 +23,8 @@ from clip_branches.schemas import (
 from clip_branches.service import create_base_app, json_response
 from clip_branches.settings import SearchSettings
 from search_service import neighbours, result_routes
+from search_service.addresses import ImageAddresses
+from search_service.fetching import Fetcher
 from search_service.state import SearchState
 
 # An image of 20 MiB is 26.7 MiB in base64; the rest is room for labels.
@@ -79,14 +81,16 @@ def create_app(settings: SearchSettings | None = None) -> OpenAPI:
         max_body=MAX_BODY,
     )
     app.extensions["search"] = state
-    _register_routes(app, state)
+    fetcher = Fetcher(timeout_s=settings.image_url_timeout_s) if settings.image_urls else None
+    addresses = app.extensions["addresses"] = ImageAddresses(fetcher)
+    _register_routes(app, state, addresses)
     result_routes.register(app, state)
-    neighbours.register(app, state, settings)
+    neighbours.register(app, state, addresses, settings)
     state.start()
     return app
 
 
-def _register_routes(app: OpenAPI, state: SearchState) -> None:
+def _register_routes(app: OpenAPI, state: SearchState, addresses: ImageAddresses) -> None:
     tags = [Tag(name="search")]
 
     @app.get("/v1/catalogues", tags=tags, responses={200: CataloguesResponse})
@@ -97,12 +101,12 @@ def _register_routes(app: OpenAPI, state: SearchState) -> None:
     @app.post("/v1/catalogues/<name>/search", tags=tags, responses={200: SearchResponse})
     def search(path: CataloguePath, body: SearchRequest) -> Response:
         """One round of a search: a query and the labels so far in, the first page of the whole answer out."""
-        return json_response(state.searcher.search(path.name, body))
+        return json_response(state.searcher.search(path.name, addresses.filled(body)))
 
     @app.post("/v1/catalogues/<name>/suggest", tags=tags, responses={200: SuggestResponse})
     def suggest(path: CataloguePath, body: SuggestRequest) -> Response:
         """Images worth labelling next: some the model is unsure of, some likely right, some unlike all labels."""
-        return json_response(state.searcher.suggest(path.name, body))
+        return json_response(state.searcher.suggest(path.name, addresses.filled(body)))
 
     @app.get("/v1/catalogues/<name>/results/<result_set>/changes", tags=tags, responses={200: ChangesResponse})
     def changes(path: ResultPath, query: ChangesQuery) -> Response:

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from clip_branches.client.answer import Answer
 from clip_branches.client.client import DEFAULT_URL, Client
+from clip_branches.client.saved import Saved
 from clip_branches.client.transport import Progress
 
-__all__ = ["DEFAULT_URL", "Answer", "Client", "Progress"]
+__all__ = ["DEFAULT_URL", "Answer", "Client", "Progress", "Saved"]

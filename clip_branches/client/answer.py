@@ -10,6 +10,7 @@ from urllib.parse import quote
 from pydantic import BaseModel, ValidationError
 
 from clip_branches.client.progress import told
+from clip_branches.client.saved import Saved, SaveRequest
 from clip_branches.client.transport import Progress
 from clip_branches.errors import InvalidInput, StorageError
 from clip_branches.files import replacing
@@ -25,7 +26,14 @@ from clip_branches.schemas import (
     SuggestResponse,
     WhyResponse,
 )
-from clip_branches.schemas.answers import FacetsResponse, FileFormat, IdsResponse
+from clip_branches.schemas.answers import (
+    CheckPage,
+    CheckRequest,
+    CheckResponse,
+    FacetsResponse,
+    FileFormat,
+    IdsResponse,
+)
 
 if TYPE_CHECKING:
     from clip_branches.client.client import Client
@@ -141,6 +149,21 @@ class Answer:
         """What came in and what went out against an earlier answer."""
         earlier = since if isinstance(since, str) else since.result_set
         return self._get("/changes", ChangesResponse, {"since": earlier, "offset": offset, "limit": limit})
+
+    def sample(self, offset: int = 0, limit: int = 60) -> CheckPage:
+        """A page of the random sample, from inside and outside the answer, that it is checked with."""
+        return self._get("/check", CheckPage, {"offset": offset, "limit": limit})
+
+    def check(self, judged: Sequence[bool]) -> CheckResponse:
+        """How complete and how clean the answer is, by judgements of the first images of ``sample``, in its order."""
+        body = checked(CheckRequest, {"judged": list(judged)})
+        return self.client.transport.post(f"{self._path()}/check", CheckResponse, body)
+
+    def save(self, name: str, notes: str = "", *, where: Sequence[str] = ()) -> Saved:
+        """Save the answer on the page under a name."""
+        fields = {"name": name, "notes": notes, "catalogue": self.response.catalogue, "where": list(where)}
+        body = checked(SaveRequest, {**fields, "result_set": self.result_set})
+        return self.client.transport.post("/saved/searches", Saved, body)
 
     def export(
         self,

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Self
 from urllib.parse import quote
 
 from clip_branches.client.answer import Answer, checked
+from clip_branches.client.saved import Saved, SavedList
 from clip_branches.client.transport import Transport
 from clip_branches.errors import InvalidInput, NotFound
 from clip_branches.schemas import CataloguesResponse, Item, ItemsResponse, SearchRequest, SearchResponse
@@ -61,6 +63,38 @@ class Client:
         """
         return self.ask(make_request(text=text, image=image, **request), catalogue=catalogue)
 
+    def compose(
+        self,
+        *texts: str | tuple[str, float],
+        image: bytes | str | Path | None = None,
+        image_id: int | None = None,
+        images: Iterable[int | tuple[int, float]] = (),
+        without: Iterable[str | tuple[str, float]] = (),
+        weight: float = 1.0,
+        balance: float = 0.5,
+        method: str | None = None,
+        catalogue: str | None = None,
+        **request: Any,
+    ) -> Answer:
+        """The answer to an image and words that change it: ``compose("the boat is red", image_id=17)``.
+
+        Texts, further ``images`` and what is to be less (``without``) may each be a pair with a weight; ``weight`` is
+        that of ``image`` and ``image_id``. ``balance`` runs from 0, the look alone, to 1, the words alone.
+        """
+        asked = {
+            "texts": [_weighed("text", one) for one in texts],
+            "without": [_weighed("text", one) for one in without],
+            "images": [_weighed("id", one) for one in images],
+            "weight": weight,
+            "balance": balance,
+            "method": method,
+        }
+        return self.search(image=image, image_id=image_id, compose=asked, catalogue=catalogue, **request)
+
+    def saved(self) -> list[Saved]:
+        """The searches that are saved on the page, the latest first."""
+        return self.transport.get("/saved", SavedList).searches
+
     def ask(self, request: SearchRequest, *, catalogue: str | None = None) -> Answer:
         """The answer to a request that is at hand, from ``make_request`` or an earlier answer."""
         name = self.catalogue(catalogue)
@@ -88,6 +122,10 @@ class Client:
                 )
             chosen = self._catalogue = names[0]
         return chosen
+
+
+def _weighed(name: str, given: Any) -> Any:
+    return {name: given[0], "weight": given[1]} if isinstance(given, tuple) else given
 
 
 def make_request(*, image: bytes | str | Path | None = None, **fields: Any) -> SearchRequest:

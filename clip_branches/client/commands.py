@@ -106,6 +106,7 @@ def refine(
     if answer is None:
         _print(client.ask(query_of(**options, positive=right, negative=wrong, **changes)), where, **output)
         return
+    options.pop("balance")
     if any(options.values()):
         raise InvalidInput(
             "The search must be that of the --answer, or be given here. Got both: leave one of them out."

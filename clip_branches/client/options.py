@@ -55,9 +55,15 @@ def query_options(command: Command) -> Command:
         click.argument("text", required=False),
         click.option("--image", type=click.File("rb"), help="Example image: a file, or - for standard input."),
         click.option("--image-id", type=int, help="Example image: an id of the catalogue."),
+        click.option("--image-url", help="Example image by its public address, where the service takes such."),
+        click.option("--compose", "changes", multiple=True, metavar="TEXT[=WEIGHT]",
+                     help="How what is wanted differs from the image: 'the boat is red'; may be repeated."),
+        click.option("--less", multiple=True, metavar="TEXT[=WEIGHT]", help="Less of this than the image has."),
+        click.option("--balance", type=click.FloatRange(0, 1), default=0.5, show_default=True,
+                     help="With --compose: from 0, the image alone, to 1, the words alone."),
         click.option("--without", multiple=True, metavar="TEXT", help="What not to show; may be repeated."),
         click.option("--also", multiple=True, metavar="TEXT[=WEIGHT]", help="What to show as well; may be repeated."),
-    )
+    )  # fmt: skip
     return reduce(lambda wrapped, option: option(wrapped), reversed(options), command)
 
 
@@ -74,12 +80,15 @@ def output_options(command: Command) -> Command:
     return reduce(lambda wrapped, option: option(wrapped), reversed(options), command)
 
 
-def query_of(text: str | None, image: Any, image_id: int | None, without: Sequence[str], also: Sequence[str],
-             **more: Any) -> SearchRequest:  # fmt: skip
+def query_of(*, image: Any, without: Sequence[str], also: Sequence[str], changes: Sequence[str] = (),
+             less: Sequence[str] = (), balance: float = 0.5, **more: Any) -> SearchRequest:  # fmt: skip
     """The request that these options ask for."""
     content = None if image is None else image.read()
     terms = [_term(one) for one in also]
-    return make_request(text=text, image=content, image_id=image_id, without=list(without), terms=terms, **more)
+    if changes or less:
+        compose = {"texts": [_term(one) for one in changes], "without": [_term(one) for one in less]}
+        more["compose"] = {**compose, "balance": balance}
+    return make_request(image=content, without=list(without), terms=terms, **more)
 
 
 def saved_answer(client: Client, source: Any) -> Answer:

@@ -21,13 +21,15 @@ Query = Mapping[str, str | int | bool | list[str]]
 _CONNECT_TIMEOUT_S = 5.0
 _CHUNK = 64 * 1024
 _AWAY = (502, 503, 504)
+_WELL = (200, 201)
 
 
 class Transport:
     """One address of the API, spoken to over kept-alive connections.
 
-    Every call may be repeated without harm, POST too: an answer is a function of its request. So what fails on the
-    way, or is answered "not now", is tried again ``retries`` times, later each time, or when the service says.
+    Every call may be repeated without harm, POST too: an answer is a function of its request, and at worst something is
+    saved twice. So what fails on the way, or is answered "not now", is tried again ``retries`` times, later each time,
+    or when the service says.
     """
 
     def __init__(self, root: str, *, timeout_s: float, retries: int) -> None:
@@ -81,7 +83,7 @@ class Transport:
         address = self.root + path
         try:
             with self._session.request(method, address, timeout=self._timeout, stream=True, **options) as answer:
-                if answer.status_code != 200:
+                if answer.status_code not in _WELL:
                     raise error_of(
                         _told(answer), otherwise=f"{address} answered {answer.status_code}: {answer.reason}."
                     )

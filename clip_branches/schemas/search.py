@@ -76,6 +76,9 @@ class SearchRequest(RequestModel):
         None, description="What to look for, in words; white space and control characters are collapsed."
     )
     image: str | None = Field(None, description="An example image: base64 of its file bytes.")
+    image_url: Annotated[str, Field(max_length=2_000, strict=True)] | None = Field(
+        None, description="An example image by its public address, where the service's setting 'image_urls' is on."
+    )
     image_id: Id | None = Field(None, description="An example image: the id of a catalogue item.")
     terms: list[Term] = Field([], max_length=20, description="What it should show as well, each by its weight.")
     compose: Compose | None = Field(None, description="Words that change the image or images given.")

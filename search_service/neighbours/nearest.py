@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import base64
 from typing import TYPE_CHECKING, Any
 
 from pydantic import TypeAdapter, ValidationError
 
 from clip_branches.errors import InvalidInput, NotFound, UnknownItem
 from clip_branches.schemas import SearchRequest, Text
-from search_service.fetching import Fetcher
+from search_service.addresses import ImageAddresses
 from search_service.neighbours.bodies import ImageSearchRequest, KnnRequest, MetadataRequest
 from search_service.state import SearchState
 
@@ -26,12 +25,11 @@ Row = dict[str, Any]
 class Nearest:
     """Answers the neighbours' calls; heavy imports wait for the first call, as everything in this service does.
 
-    ``fetcher`` is None where images by their address are switched off; ``data_url`` is where callers find the images.
+    ``data_url`` is where callers find the images.
     """
 
-    def __init__(self, state: SearchState, fetcher: Fetcher | None, data_url: str) -> None:
-        self._state = state
-        self.fetcher = fetcher
+    def __init__(self, state: SearchState, addresses: ImageAddresses, data_url: str) -> None:
+        self._state, self._addresses = state, addresses
         self._data_url = data_url.rstrip("/")
         self._columns: dict[str, tuple[str, Columns]] = {}
 
@@ -78,7 +76,7 @@ class Nearest:
         if body.input_type == "text":
             asked = SearchRequest(text=_text(body.query), limit=IMAGE_SEARCH_HITS)
         else:
-            image = self._fetched(body.query, "query") if "://" in body.query[:40] else body.query
+            image = self._addresses.base64_of(body.query, "query") if "://" in body.query[:40] else body.query
             asked = SearchRequest(image=image, limit=IMAGE_SEARCH_HITS)
         try:
             found = self._state.searcher.search(name, asked).hits
@@ -112,7 +110,7 @@ class Nearest:
                 return served.engine.nearest_all(served.encoder.embedding(body.embedding_input))
         image = None if body.text else body.image
         if not body.text and image is None and body.image_url is not None:
-            image = self._fetched(body.image_url, "image_url")
+            image = self._addresses.base64_of(body.image_url, "image_url")
         if not body.text and image is None:
             raise InvalidInput(
                 "The request must hold one of 'text', 'image', 'image_url' and 'embedding_input'.", field="text"
@@ -161,20 +159,6 @@ class Nearest:
 
         items, _ = served.catalogue.items(ids)
         return {item["id"]: row_of(served.catalogue, item) for item in items}
-
-    def _fetched(self, url: str, field: str) -> str:
-        """Base64 of the image at an address."""
-        if self.fetcher is None:
-            raise InvalidInput(
-                "Images by their address are switched off here (setting 'image_urls' of the search service). "
-                "Send the image itself, as base64.",
-                field=field,
-            )
-        try:
-            return base64.b64encode(self.fetcher.fetch(url)).decode("ascii")
-        except InvalidInput as error:
-            error.field = field
-            raise
 
     def _address(self, name: str, item: int, source: str | None) -> str:
         from clip_branches.catalogue import is_url

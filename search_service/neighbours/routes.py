@@ -15,7 +15,7 @@ from clip_branches.schemas import ErrorDetail
 from clip_branches.service import status_of
 from clip_branches.service.errors import raise_invalid
 from clip_branches.settings import SearchSettings
-from search_service.fetching import Fetcher
+from search_service.addresses import ImageAddresses
 from search_service.neighbours.bodies import ImageSearchRequest, KnnRequest, MetadataRequest
 from search_service.neighbours.nearest import Nearest
 from search_service.state import SearchState
@@ -33,10 +33,9 @@ class CataloguePath(BaseModel):
     name: str = Field(description="Name of a catalogue.")
 
 
-def register(app: OpenAPI, state: SearchState, settings: SearchSettings) -> None:
-    """Adds the routes. ``app.extensions["nearest"]`` answers them."""
-    fetcher = Fetcher(timeout_s=settings.image_url_timeout_s) if settings.image_urls else None
-    nearest = app.extensions["nearest"] = Nearest(state, fetcher, settings.data_url)
+def register(app: OpenAPI, state: SearchState, addresses: ImageAddresses, settings: SearchSettings) -> None:
+    """Adds the routes."""
+    nearest = Nearest(state, addresses, settings.data_url)
     tags = [Tag(name="neighbours")]
 
     @app.get("/indices-list", tags=tags, responses={200: _NAMES})
@@ -44,7 +43,7 @@ def register(app: OpenAPI, state: SearchState, settings: SearchSettings) -> None
         """clip-retrieval: the names of the catalogues."""
         return _json(nearest.names())
 
-    @app.post("/knn-service", tags=tags)
+    @app.post("/knn-service", tags=tags, openapi_extensions=_documented(KnnRequest))
     def knn() -> Response:
         """clip-retrieval: the nearest images to a text, an image or a vector."""
         hits, ignored = nearest.knn(_body(KnnRequest))
@@ -53,12 +52,12 @@ def register(app: OpenAPI, state: SearchState, settings: SearchSettings) -> None
             answer.headers[IGNORED] = ", ".join(ignored)
         return answer
 
-    @app.post("/metadata", tags=tags)
+    @app.post("/metadata", tags=tags, openapi_extensions=_documented(MetadataRequest))
     def metadata() -> Response:
         """clip-retrieval: what is known of images."""
         return _json(nearest.metadata(_body(MetadataRequest)))
 
-    @app.post("/v1/catalogues/<name>/image-search", tags=tags)
+    @app.post("/v1/catalogues/<name>/image-search", tags=tags, openapi_extensions=_documented(ImageSearchRequest))
     def image_search(path: CataloguePath) -> Response:
         """clip-image-search: the ten nearest images to words, or to an image."""
         try:
@@ -78,6 +77,11 @@ def register(app: OpenAPI, state: SearchState, settings: SearchSettings) -> None
             response.headers["Access-Control-Expose-Headers"] = IGNORED
             response.headers["Vary"] = "Origin"
         return response
+
+
+def _documented(model: type[BaseModel]) -> dict[str, Any]:
+    """The body for the API's description: it is read here, not by the framework, which insists on a content type."""
+    return {"requestBody": {"required": True, "content": {"application/json": {"schema": model.model_json_schema()}}}}
 
 
 def _body(model: type[Body]) -> Body:

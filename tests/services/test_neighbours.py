@@ -190,15 +190,26 @@ def test_images_by_address_and_pages_of_another_origin_have_to_be_switched_on(
     for address in ("http://127.0.0.1/a.png", "http://169.254.169.254/latest/meta-data", "file:///etc/passwd"):
         told = refused(client, image_url=address, indice_name=NAME)
         assert told["field"] == "image_url"
-    nearest = app.extensions["nearest"]
-    assert isinstance(nearest.fetcher, Fetcher)
+    addresses = app.extensions["addresses"]
+    assert isinstance(addresses.fetcher, Fetcher)
 
     folder = own_data / "sources" / NAME
     with ThreadingHTTPServer(("127.0.0.1", 0), partial(SimpleHTTPRequestHandler, directory=folder)) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        nearest.fetcher = replace(nearest.fetcher, allowed=lambda address: True)
+        addresses.fetcher = replace(addresses.fetcher, allowed=lambda address: True)
         item = Catalogue.open(own_data / "catalogues" / NAME).items([1])[0][0]
         name = Path(item["source"]).name
         hits = knn(client, image_url=f"http://127.0.0.1:{server.server_port}/{name}")
         assert hits[0]["caption"] == item["caption"]
+        # The project's own search takes an address, too, and words that change what is there.
+        address = f"http://127.0.0.1:{server.server_port}/{name}"
+        root = f"/v1/catalogues/{NAME}/search"
+        found = client.post(root, json={"image_url": address}).json
+        own = base64.b64encode((folder / name).read_bytes()).decode()
+        assert found["result_set"] == client.post(root, json={"image": own}).json["result_set"]
+        assert client.post(root, json={"image_url": address, "compose": {"texts": ["red"]}}).status_code == 200
+        both = client.post(root, json={"image_url": address, "image": own})
+        assert (both.status_code, both.json["error"]["field"]) == (400, "image_url")
         server.shutdown()
+    off = search.post(f"/v1/catalogues/{NAME}/search", json={"image_url": "http://example.com/a.png"})
+    assert (off.status_code, off.json["error"]["field"]) == (400, "image_url")

@@ -4,11 +4,11 @@ import { app } from "./app.js";
 import { UNCHANGED } from "./asked.js";
 import { $ } from "./dom.js";
 
-let wanted = true; // whether a click goes on from a picture; a mark says that it is for marking now
-let shown = null; // the composition that was drawn last
+let wanted = null; // whether a click goes on from a picture, where somebody has said so
+let asking = false; // whether words are awaited: the bar has been asked for, and was not there before
 
-/** True while a click on a picture makes it the one to go on from. */
-export const goesOn = () => wanted && isChanging();
+/** True while a click on a picture makes it the one to go on from: until something is marked, if nobody says otherwise. */
+export const goesOn = () => isChanging() && (wanted ?? (app.session.at === 0 && !app.round.draft.size));
 
 const isChanging = () => Boolean(app.session?.query.compose);
 
@@ -16,7 +16,7 @@ export function startChanging() {
   $("#add-but").addEventListener("click", () => changeThis());
   for (const id of ["but", "add"]) $(`#lens-${id}`).addEventListener("click", () => $("#lens").close());
   app.on("session", draw);
-  app.on("labels", (ids) => ids.length && isChanging() && setGoesOn(false));
+  app.on("labels", () => isChanging() && app.emit("goesOn"));
 }
 
 /** A search for pictures like `imageId`, to be changed by words; what is shown now becomes a step of its trail. */
@@ -24,14 +24,16 @@ export function goOnFrom(imageId) {
   const { session } = app;
   const steps = session ? [...session.query.steps, { ...session.query, steps: [] }] : [];
   const balance = session?.query.compose?.balance ?? UNCHANGED.balance;
-  setGoesOn(true);
+  setGoesOn(null);
+  asking = !isChanging();
   return app.search({ imageId, compose: { ...UNCHANGED, balance }, steps });
 }
 
 /** The search for an image that is shown, to be changed by words. */
 function changeThis() {
   const { query, round } = app.session;
-  setGoesOn(true);
+  setGoesOn(null);
+  asking = true;
   return app.search({ ...query, compose: UNCHANGED }, { labels: round.draft });
 }
 
@@ -65,9 +67,9 @@ async function draw() {
   const query = session?.query;
   $("#add-but").hidden = !query || Boolean(query.compose) || (query.imageId === null && !query.upload);
   $("#compose").hidden = !query?.compose;
-  const fresh = !shown && Boolean(query?.compose);
-  shown = query?.compose ?? null;
-  if (!shown) return;
+  if (!query?.compose) return;
   const { drawCompose } = await import("./tools/compose.js");
-  if (app.session === session) drawCompose({ fresh });
+  if (app.session !== session) return;
+  drawCompose({ focus: asking });
+  asking = false;
 }

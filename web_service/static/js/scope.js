@@ -113,11 +113,11 @@ export function weightButton({ text, weight }, weigh) {
 
 /** One part of what is asked, to be taken away by its button. */
 export function chip(sign, text, { drop, more = null, kind = "" }) {
-  const label = t("scope.remove", { what: `${sign} ${text}` });
+  const label = t("scope.remove", { what: `${sign} ${text}`.trim() });
   return h(
     "li",
     { class: `chip ${kind}` },
-    h("span", { class: "chip-words" }, h("span", { class: "chip-sign" }, sign), " ", text),
+    h("span", { class: "chip-words" }, sign ? [h("span", { class: "chip-sign" }, sign), " "] : null, text),
     more,
     h("button", { type: "button", class: "chip-drop", "aria-label": label, title: t("remove"), onclick: drop }, icon("close")),
   );

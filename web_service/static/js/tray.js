@@ -2,6 +2,7 @@
 
 import { api, widthFor } from "./api.js";
 import { app } from "./app.js";
+import { goesOn } from "./changing.js";
 import { $, h, icon } from "./dom.js";
 import { count } from "./format.js";
 import { items } from "./items.js";
@@ -16,7 +17,7 @@ export function startTray() {
   $("#undo").addEventListener("click", () => app.undo());
   $("#redo").addEventListener("click", () => app.redo());
   $("#tray-handle").addEventListener("click", () => setOpen($("#tray").dataset.open !== "true"));
-  for (const topic of ["session", "answer", "labels", "busy"]) app.on(topic, drawTray);
+  for (const topic of ["session", "answer", "labels", "busy", "goesOn"]) app.on(topic, drawTray);
   items.on("loaded", nameThumbs);
 }
 
@@ -49,7 +50,7 @@ function drawTray() {
 
 function hintFor({ right, wrong, stale, round, busy }) {
   if (busy === "refine") return "";
-  if (!right.length && !wrong.length) return t("tray.click");
+  if (!right.length && !wrong.length) return goesOn() ? t("compose.tray") : t("tray.click");
   if (!right.length) return t("tray.oneRight");
   if (stale) return t("tray.every");
   return round.number > 0 ? t("tray.again") : "";

@@ -28,20 +28,20 @@ $("#compose-close").addEventListener("click", close);
 app.on("goesOn", drawClick);
 items.on("loaded", () => app.session?.query.compose && drawPictures());
 
-/** Draws what the search that is shown says; `fresh`: the bar has just opened, and words are awaited. */
-export function drawCompose({ fresh }) {
+/** Draws what the search that is shown says; `focus`: words are awaited. */
+export function drawCompose({ focus }) {
   const { compose } = app.session.query;
   drawPictures();
   const list = $("#compose-words");
   const had = list.contains(document.activeElement);
-  list.replaceChildren(...words(compose, "texts", t("compose.but")), ...words(compose, "less", t("compose.less")));
+  list.replaceChildren(...words(compose, "texts", ""), ...words(compose, "less", t("compose.less")));
   slider.value = Math.round(compose.balance * STEPS);
   slider.disabled = !compose.texts.length;
   sayBalance();
   drawClick();
   drawSteps();
   $("#compose-text").placeholder = compose.texts.length || compose.less.length ? t("compose.more") : t("compose.example");
-  if (fresh || had) $("#compose-text").focus({ preventScroll: true });
+  if (focus || had) $("#compose-text").focus({ preventScroll: true });
 }
 
 function words(compose, kind, sign) {
