@@ -55,6 +55,10 @@ _LAZY = {
         "preprocessing.composing.command:train_combiner_command",
         "Train a Combiner on triplets: reference, caption, target.",
     ),
+    "train-towers": (
+        "preprocessing.composing.command:train_towers_command",
+        "Fine-tune a model's towers for images and words that change them.",
+    ),
     "train-inversion": (
         "preprocessing.composing.command:train_inversion_command",
         "Train a textual inversion on captions alone.",

@@ -84,7 +84,6 @@ class InversionComposer:
     """A trained textual inversion: the image becomes a word, and the text tower reads the sentence."""
 
     name: MethodName = "inversion"
-    side: Side = "texts"
     raw = False
 
     def __init__(self, path: Path, encoder: Encoder) -> None:
@@ -94,13 +93,24 @@ class InversionComposer:
         _require_width(path, self._network.width, encoder.embedding_dim)
         self._tower = InvertedText(encoder.model, encoder.tokenizer)
         _require_width(path, self._network.word, self._tower.word_width)
+        self._embed_texts = encoder.embed_texts
+        self.side: Side = "images" if self._network.reach else "texts"
 
     def compose(self, images: Array, texts: Sequence[str]) -> Array:
         import torch
 
+        from clip_branches.composing.inversion import PSEUDO_WORD, changed
+
+        network, tower = self._network, self._tower
+        texts = [text.replace(PSEUDO_WORD, " ") for text in texts]  # a dollar in the words of a user is no pseudo-word
         with torch.inference_mode():
-            words = self._network.words_of_images(torch.from_numpy(unit(images)))
-            return np.asarray(self._tower.embed_said(self._network.template, words, texts).numpy(), np.float32)
+            looks = torch.from_numpy(unit(images))
+            if not network.reach and not network.context:
+                words = network.words_of_images(looks)
+                return np.asarray(tower.embed_said(network.template, words, texts).numpy(), np.float32)
+            told = torch.from_numpy(self._embed_texts(texts))
+            tokens = tower.tokens(tower.said(network.template, network.count, texts))
+            return np.asarray(changed(network, tower, looks, told, tokens).numpy(), np.float32)
 
 
 def load_composer(

@@ -9,7 +9,7 @@ import click
 import numpy as np
 
 from clip_branches.errors import ConfigurationError
-from preprocessing.composing.config import CombinerConfig, InversionConfig
+from preprocessing.composing.config import CombinerConfig, InversionConfig, TowersConfig
 
 _PATH = click.Path(path_type=Path)
 _MODEL = click.option("--model", default="demo", show_default=True, help="The model whose vectors are composed.")
@@ -63,6 +63,34 @@ def train_combiner_command(triplets: Path, output: Path, raw: bool, published_la
     click.echo(f"train-combiner: best after epoch {progress.best_epoch}, written to {output / COMBINER_FILE}")
 
 
+@click.command("train-towers")
+@click.argument("triplets", type=_PATH)
+@click.option("--images", type=_PATH, required=True, help="Folder of the images, by name.")
+@click.option("--towers", type=click.Choice(["both", "image", "text"]), help="Which are trained.  [default: both]")
+@click.option("--epochs", type=click.IntRange(1))
+@click.option("--batch-size", type=click.IntRange(2))
+@click.option("--learning-rate", type=click.FloatRange(0, min_open=True))
+@_CONFIG
+@_OUTPUT
+@_MODEL
+@_MODELS_DIR
+def train_towers_command(triplets: Path, images: Path, output: Path, towers: str | None, **how: Any) -> None:
+    """Fine-tune both towers on TRIPLETS so that their sum finds the target: CLIP4Cir's first stage."""
+    from clip_branches.encoding import Encoder
+    from preprocessing.composing.training_towers import save_towers, train_towers
+    from preprocessing.composing.triplets import read_triplet_names
+    from preprocessing.evaluating.vectors import image_files
+
+    config = _config(TowersConfig, how)
+    config = config if towers is None else config.model_copy(update={"towers": towers})
+    names = read_triplet_names(triplets)
+    files = image_files(images, {name: name for one, _, other in names for name in (one, other)})
+    encoder = Encoder.load(how["model"], models_dir=how["models_dir"], threads=None)
+    progress = train_towers(names, files, encoder, config, output, say=click.echo)
+    save_towers(encoder, output / "clip.pt", progress.best_epoch)
+    click.echo(f"train-towers: best after epoch {progress.best_epoch}, written to {output / 'clip.pt'}")
+
+
 @click.command("train-inversion")
 @click.argument("captions", type=_PATH)
 @click.option("--epochs", type=click.IntRange(1))
@@ -106,9 +134,11 @@ def train_demo_composing_command(folder: Path, work: Path, groups: int, workers:
     """Train the demo model's Combiner and inversion on generated triplets, and measure every method."""
     from preprocessing.composing.demo import train_for_demo
     from preprocessing.composing.evaluation import evaluate_demo_composing
+    from preprocessing.composing.tuning import tune_inversion
 
     if not evaluate_only:
         train_for_demo(folder, work, groups=groups, workers=workers, say=click.echo)
+        tune_inversion(folder, work, workers=workers, say=click.echo)
     click.echo(evaluate_demo_composing(folder, work, workers=workers))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -34,6 +34,17 @@ class _Config(BaseModel):
             raise ConfigurationError(f"{path} must hold settings of a training. Got: {what}") from error
 
 
+class TowersConfig(_Config):
+    """CLIP4Cir, first stage: both towers, AdamW at 2e-6, batches of 128, logits times 100."""
+
+    learning_rate: Annotated[float, Field(gt=0)] = 2e-6
+    batch_size: Annotated[int, Field(ge=2)] = 128
+    epochs: Annotated[int, Field(ge=1)] = 100
+    weight_decay: Annotated[float, Field(ge=0)] = 0.01
+    scale: Annotated[float, Field(gt=0, description="Factor of the logits.")] = 100.0
+    towers: Annotated[Literal["both", "image", "text"], Field(description="Which towers are trained.")] = "both"
+
+
 class CombinerConfig(_Config):
     """CLIP4Cir, second stage: CLIP stands still, Adam at 2e-5, batches of 1,024 to 4,096, logits times 100."""
 
@@ -54,3 +65,18 @@ class InversionConfig(_Config):
     weight_decay: Annotated[float, Field(ge=0)] = 0.01
     scale: Annotated[float, Field(gt=0, description="Factor of the logits of told changes.")] = 20.0
     template: str = "a photo of $ , {}"
+
+
+class ToldConfig(_Config):
+    """A textual inversion trained on told changes, with images simulated from text."""
+
+    learning_rate: Annotated[float, Field(gt=0)] = 2e-3
+    batch_size: Annotated[int, Field(ge=2, description="Groups in a batch.")] = 48
+    epochs: Annotated[int, Field(ge=1)] = 20
+    weight_decay: Annotated[float, Field(ge=0)] = 0.01
+    count: Annotated[int, Field(ge=1, description="Pseudo-words of an image.")] = 2
+    scale: Annotated[float, Field(gt=0, description="Factor of the logits.")] = 40.0
+    code_share: Annotated[float, Field(ge=0, le=1, description="Share of the loss taken on 32-d vectors.")] = 0.6
+    code_scale: Annotated[float, Field(gt=0, description="Factor of the logits there.")] = 20.0
+    lifted: Annotated[float, Field(ge=0, le=1, description="Share of batches whose references come from codes.")] = 0.6
+    template: str = "$ , {}"

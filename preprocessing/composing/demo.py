@@ -11,14 +11,14 @@ import numpy.typing as npt
 from clip_branches.composing.lift import LIFT_FILE, Lift
 from clip_branches.composing.methods import COMBINER_FILE, INVERSION_FILE
 from clip_branches.encoding import Encoder
-from preprocessing.composing.config import CombinerConfig, InversionConfig
+from preprocessing.composing.config import CombinerConfig, ToldConfig
+from preprocessing.composing.likeness import Likeness
 from preprocessing.composing.scene_groups import TRAINING_GROUPS_START, group_vectors
 from preprocessing.composing.training_combiner import train_combiner
-from preprocessing.composing.training_inversion import Told, train_inversion
+from preprocessing.composing.training_told import ToldGroups, train_told
 from preprocessing.composing.triplets import Triplets
 from preprocessing.composing.variations import GROUP_SIZE, group_of
-from preprocessing.composing.words import difference
-from preprocessing.scenes import caption
+from preprocessing.composing.words import described, difference
 
 Array = npt.NDArray[np.float32]
 
@@ -33,9 +33,10 @@ COMBINER = CombinerConfig(
     code_share=0.7,
     lifted=0.6,
 )
-INVERSION = InversionConfig(
-    hidden=512, dropout=0.1, learning_rate=1e-3, epochs=10, noise=0.9, batch_size=256, template="$ , {}"
-)
+INVERSION = ToldConfig(hidden=512, dropout=0.1, epochs=24, patience=24)
+TOLD_GROUPS = 1_500  # of the groups, told in words for the inversion
+TUNING_GROUPS = 200
+_DESCRIPTIONS = 8  # of each member
 
 
 def train_for_demo(
@@ -66,11 +67,14 @@ def train_demo_combiner(
 def train_demo_inversion(
     encoder: Encoder, images: Array, seeds: range, model: Path, work: Path, say: Callable[[str], object]
 ) -> None:
-    """Train the inversion on captions alone; of ``images`` only the mean is taken, to bridge the modalities."""
-    captions, told = scene_texts(seeds[: len(seeds) // 3])
-    gap = encoder.embed_texts(captions).mean(axis=0) - images.reshape(-1, images.shape[-1]).mean(axis=0)
-    say(f"inversion: {len(captions)} captions, {len(told)} told changes")
-    inversion, _ = train_inversion(captions, encoder, INVERSION, work / "inversion", told=told, gap=gap, say=say)
+    """Train the inversion on words alone; of ``images`` only the mean and the covariance are taken."""
+    # The first groups tune what is to be tuned: they are not told.
+    told = told_groups(seeds[TUNING_GROUPS:][:TOLD_GROUPS], encoder)
+    flat = images.reshape(-1, images.shape[-1])
+    likeness = Likeness(told.described.reshape(-1, flat.shape[1]), flat)
+    say(f"inversion: {len(told.words)} groups in words")
+    lift = Lift.load(model / LIFT_FILE)
+    inversion, _ = train_told(told, likeness, lift, encoder, INVERSION, work / "inversion", say=say)
     inversion.save(model / INVERSION_FILE)
 
 
@@ -99,15 +103,16 @@ def scene_triplets(seeds: range, encoder: Encoder, images: Array, lifted: Array)
     return Triplets(images, texts, references, targets, groups, lifted)
 
 
-def scene_texts(seeds: range) -> tuple[list[str], list[Told]]:
-    """Captions of the groups' members, and the changes between them with a caption before and after."""
+def told_groups(seeds: range, encoder: Encoder) -> ToldGroups:
+    """Every member of the groups described, in the same words where they are alike, and what is said between them."""
     generator = np.random.default_rng([seeds.start, 1])
-    captions, told = [], []
+    texts, words = [], []
     for seed in seeds:
         members = group_of(seed)
-        texts = [caption(member, generator) for member in members]
-        captions += texts
-        for after in range(1, GROUP_SIZE):
-            words = difference(members[0], members[after], generator)
-            told.append(Told(texts[0], words, texts[after]))
-    return captions, told
+        texts += [described(one, np.random.default_rng([seed, k])) for one in members for k in range(_DESCRIPTIONS)]
+        others = range(1, GROUP_SIZE)
+        pairs = [*((0, one) for one in others), *((one, 0) for one in others)]
+        words.append([difference(members[before], members[after], generator) for before, after in pairs])
+    different, place = np.unique(texts, return_inverse=True)
+    vectors = encoder.embed_texts(different.tolist())[place].reshape(len(seeds), GROUP_SIZE, _DESCRIPTIONS, -1)
+    return ToldGroups(np.ascontiguousarray(vectors.mean(axis=2)), words)

@@ -16,7 +16,7 @@ from clip_branches.composing.methods import Composer, available_methods, load_co
 from clip_branches.composing.sums import slerp, unit, weighted_sum
 from clip_branches.encoding import Encoder
 from clip_branches.encoding._files import write_json
-from preprocessing.composing.demo import stored
+from preprocessing.composing.demo import TUNING_GROUPS, stored
 from preprocessing.composing.scene_groups import EVALUATION_GROUPS_START, TRAINING_GROUPS_START, group_vectors
 from preprocessing.composing.table import FIGURES_FILE, RECALLS, composing_table
 from preprocessing.composing.variations import GROUP_SIZE, group_of
@@ -59,8 +59,8 @@ def compare(model: Path, seeds: range, images: Array, tuning: tuple[range, Array
     """
     encoder = Encoder.load(f"local-dir:{model}", threads=1)
     methods = {name: load_composer(name, encoder, folder=model) for name in available_methods(model)}
-    test = _Gallery(encoder, model, ask(seeds), images)
-    other = _Gallery(encoder, model, ask(tuning[0]), tuning[1])
+    test = Gallery(encoder, model, ask(seeds), images)
+    other = Gallery(encoder, model, ask(tuning[0]), tuning[1])
     figures: dict[str, Any] = {"groups": len(seeds), "queries": len(test.asked.words), "gallery": len(test.images)}
     for space in ("floats", "codes"):
         rows: dict[str, Any] = {}
@@ -77,7 +77,7 @@ def compare(model: Path, seeds: range, images: Array, tuning: tuple[range, Array
     return figures
 
 
-class _Gallery:
+class Gallery:
     """Groups of images, their codes, and the queries over them."""
 
     def __init__(self, encoder: Encoder, model: Path, asked: Asked, images: Array) -> None:
@@ -126,7 +126,9 @@ class _Gallery:
             yield better.sum(axis=1), better[at[:, None], groups].sum(axis=1)
 
 
-def evaluate_demo_composing(model: Path, work: Path, *, groups: int = 400, tuning: int = 200, workers: int = 2) -> str:
+def evaluate_demo_composing(
+    model: Path, work: Path, *, groups: int = 400, tuning: int = TUNING_GROUPS, workers: int = 2
+) -> str:
     """Measure every method on ``groups`` groups of unseen seeds; writes composing.json beside the networks.
 
     The table is returned, as it stands in the model's README.

@@ -26,6 +26,22 @@ def difference(before: Scene, after: Scene, rng: np.random.Generator) -> str:
     return pick(_OPENINGS, rng) + _JOINT.join(told) if told else ""
 
 
+def described(scene: Scene, rng: np.random.Generator) -> str:
+    """All that captions may say of the objects of ``scene`` and of where they are; the same for the same ``rng``."""
+    parts = [_whole(scene.kind, scene.color, scene.count, rng)]
+    others = ((scene.second_kind, scene.second_color), (scene.third_kind, scene.third_color))
+    parts += [_whole(kind, color, 1, rng) for kind, color in others if kind is not None and color is not None]
+    order = [number for number in rng.permutation(3) if number < len(parts)]
+    objects = _JOINT.join(parts[number] for number in order)
+    where = pick(SETTING_PHRASES[scene.setting], rng)
+    return f"{objects} {where}" if rng.random() < 0.7 else f"{where}, {objects}"
+
+
+def _whole(kind: str, color: str, count: int, rng: np.random.Generator) -> str:
+    phrase = f"{pick(COLOR_WORDS[color], rng)} {_noun(kind, count, rng)}"
+    return with_article(phrase) if count == 1 else f"{pick(COUNT_WORDS[count], rng)} {phrase}"
+
+
 def _object(before: Scene, after: Scene, place: str, rng: np.random.Generator) -> str:
     """What became of the object in one place: another kind, another colour, both, new, or gone."""
     old_kind, new_kind = getattr(before, f"{place}kind"), getattr(after, f"{place}kind")

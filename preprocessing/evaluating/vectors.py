@@ -75,13 +75,7 @@ def embed_named(encoder: Encoder, folder: Path, paths: dict[str, str], *, raw: b
     """
     from clip_branches.composing.towers import raw_images, target_pad
 
-    files = {name: _file(folder, path) for name, path in paths.items()}
-    missing = [paths[name] for name, file in files.items() if file is None]
-    if missing:
-        raise ConfigurationError(
-            f"The images of the split must be below {folder}. {len(missing)} of {len(files)} are not there, such as "
-            f"{', '.join(missing[:3])}."
-        )
+    files = image_files(folder, paths)
     rows = [np.empty((0, encoder.embedding_dim), np.float32)]
     names = list(files)
     for start in range(0, len(names), _BATCH):
@@ -91,14 +85,29 @@ def embed_named(encoder: Encoder, folder: Path, paths: dict[str, str], *, raw: b
     return NamedVectors(names, np.concatenate(rows))
 
 
+def image_files(folder: Path, paths: dict[str, str]) -> dict[str, Path]:
+    """The files of ``paths`` (name -> path below ``folder``, maybe without a suffix).
+
+    Raises ConfigurationError, naming the first few, for images that are not there.
+    """
+    found = {name: _file(folder, path) for name, path in paths.items()}
+    missing = [paths[name] for name, file in found.items() if file is None]
+    if missing:
+        raise ConfigurationError(
+            f"The images of the split must be below {folder}. {len(missing)} of {len(found)} are not there, such as "
+            f"{', '.join(missing[:3])}."
+        )
+    return {name: file for name, file in found.items() if file is not None}
+
+
 def _file(folder: Path, path: str) -> Path | None:
     given = folder / path
     candidates = [given, *(given.with_name(given.name + suffix) for suffix in _SUFFIXES)]
     return next((one for one in candidates if one.is_file()), None)
 
 
-def _opened(path: Path | None) -> Image.Image:
+def _opened(path: Path) -> Image.Image:
     try:
-        return decode_image((path or Path()).read_bytes())
+        return decode_image(path.read_bytes())
     except (OSError, ClipBranchesError) as error:
         raise InvalidInput(f"{path}: {error}") from error

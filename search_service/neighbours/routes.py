@@ -22,10 +22,7 @@ from search_service.state import SearchState
 
 Body = TypeVar("Body", bound=BaseModel)
 IGNORED = "X-Ignored-Options"
-_NAMES = {
-    "description": "The names.",
-    "content": {"application/json": {"schema": {"type": "array", "items": {"type": "string"}}}},
-}
+_ROWS = {"type": "array", "items": {"type": "object"}}
 _SHARED = ("/knn-service", "/metadata", "/indices-list")
 
 
@@ -38,12 +35,12 @@ def register(app: OpenAPI, state: SearchState, addresses: ImageAddresses, settin
     nearest = Nearest(state, addresses, settings.data_url)
     tags = [Tag(name="neighbours")]
 
-    @app.get("/indices-list", tags=tags, responses={200: _NAMES})
+    @app.get("/indices-list", tags=tags, responses={200: _answers({"type": "array", "items": {"type": "string"}})})
     def indices() -> Response:
         """clip-retrieval: the names of the catalogues."""
         return _json(nearest.names())
 
-    @app.post("/knn-service", tags=tags, openapi_extensions=_documented(KnnRequest))
+    @app.post("/knn-service", tags=tags, responses={200: _answers(_ROWS)}, openapi_extensions=_documented(KnnRequest))
     def knn() -> Response:
         """clip-retrieval: the nearest images to a text, an image or a vector."""
         hits, ignored = nearest.knn(_body(KnnRequest))
@@ -52,12 +49,17 @@ def register(app: OpenAPI, state: SearchState, addresses: ImageAddresses, settin
             answer.headers[IGNORED] = ", ".join(ignored)
         return answer
 
-    @app.post("/metadata", tags=tags, openapi_extensions=_documented(MetadataRequest))
+    @app.post("/metadata", tags=tags, responses={200: _answers(_ROWS)}, openapi_extensions=_documented(MetadataRequest))
     def metadata() -> Response:
         """clip-retrieval: what is known of images."""
         return _json(nearest.metadata(_body(MetadataRequest)))
 
-    @app.post("/v1/catalogues/<name>/image-search", tags=tags, openapi_extensions=_documented(ImageSearchRequest))
+    @app.post(
+        "/v1/catalogues/<name>/image-search",
+        tags=tags,
+        responses={200: _answers({"type": "object"})},
+        openapi_extensions=_documented(ImageSearchRequest),
+    )
     def image_search(path: CataloguePath) -> Response:
         """clip-image-search: the ten nearest images to words, or to an image."""
         try:
@@ -77,6 +79,13 @@ def register(app: OpenAPI, state: SearchState, addresses: ImageAddresses, settin
             response.headers["Access-Control-Expose-Headers"] = IGNORED
             response.headers["Vary"] = "Origin"
         return response
+
+
+def _answers(schema: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "description": "As the neighbour's own service answers.",
+        "content": {"application/json": {"schema": schema}},
+    }
 
 
 def _documented(model: type[BaseModel]) -> dict[str, Any]:

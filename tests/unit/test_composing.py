@@ -107,7 +107,7 @@ def test_the_word_of_a_token_itself_changes_nothing(encoder: Encoder) -> None:
     replaced[:, 2] = True
     with torch.inference_mode():
         words = tower.tower.token_embedding(tokens[:, 2])
-        found = tower.embed(tokens, words, replaced).numpy()
+        found = tower.embed(tokens, words[:, None], replaced).numpy()
     np.testing.assert_allclose(found, encoder.embed_texts(texts), atol=1e-5)
 
 

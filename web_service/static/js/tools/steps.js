@@ -17,8 +17,8 @@ export function drawSteps() {
   $("#steps").hidden = !steps.length;
   const back = (i) => app.search({ ...steps[i], steps: steps.slice(0, i) });
   $("#steps-list").replaceChildren(
-    ...steps.map((step, i) => h("li", {}, h("button", { type: "button", class: "step", onclick: () => back(i), title: t("compose.back") }, content(catalogue, step)))),
-    h("li", {}, h("span", { class: "step", "aria-current": "step" }, content(catalogue, query))),
+    ...steps.map((step, i) => h("li", {}, h("button", { type: "button", class: "trail-step", onclick: () => back(i), title: t("compose.back") }, content(catalogue, step)))),
+    h("li", {}, h("span", { class: "trail-step", "aria-current": "step" }, content(catalogue, query))),
   );
   const list = $("#steps-list");
   list.scrollLeft = list.scrollWidth;
@@ -31,5 +31,5 @@ function content(catalogue, query) {
   const thumb = source ? h("img", { src: source, alt: "", width: THUMB, height: THUMB }) : icon(imageId === null && !upload ? "search" : "image");
   const said = compose ? [...compose.texts.map(({ text }) => text), ...compose.less.map(({ text }) => `− ${text}`)].join(", ") : "";
   const whole = new Session(catalogue, query).words;
-  return [thumb, h("span", { class: "step-words", "aria-hidden": "true" }, said || (imageId === null && !upload ? whole : t("compose.likeThis"))), h("span", { class: "unseen" }, whole)];
+  return [thumb, h("span", { class: "trail-words", "aria-hidden": "true" }, said || (imageId === null && !upload ? whole : t("compose.likeThis"))), h("span", { class: "unseen" }, whole)];
 }
