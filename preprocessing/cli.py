@@ -67,6 +67,14 @@ _LAZY = {
         "preprocessing.composing.command:train_demo_composing_command",
         "Train and measure the demo model's composing networks.",
     ),
+    "train-retrieval": (
+        "preprocessing.retrieval.command:train_retrieval_command",
+        "Train a CLIP to find images better: MCIP, GPR-FT, Re-A.",
+    ),
+    "train-demo-retrieval": (
+        "preprocessing.retrieval.command:train_demo_retrieval_command",
+        "Train the demo model for retrieval, and compare it with itself.",
+    ),
     "train-demo-model": (
         "preprocessing.demo_model.command:train_demo_model_command",
         "Train the small CLIP that the demo uses.",

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import importlib
+import logging
 from pathlib import Path
 from typing import Any
 
 from safetensors import SafetensorError, safe_open
 
+from clip_branches.encoding._checkpoints import load_checkpoint
 from clip_branches.encoding._named import is_torchscript, load_torchscript, settings_of_file, settings_of_tag
 from clip_branches.encoding._torchvision import ensure_torchvision
-from clip_branches.encoding._weights import UNREADABLE
 from clip_branches.errors import ConfigurationError, DamagedFile
 
 _SCHEME = "local-dir:"
@@ -106,21 +107,28 @@ def _download(model: str, local: str, models_dir: Path, open_clip: Any, name: st
 
 def _load_file(open_clip: Any, architecture: str, path: Path) -> tuple[Any, Any]:
     settings = settings_of_file(architecture, path)
-    archived = is_torchscript(path)
+    root = logging.getLogger()
+    root.addFilter(_has_weights_soon)
     try:
         towers = open_clip.create_model(
             architecture,
-            pretrained=None if archived else str(path),
             pretrained_text=False,
             force_quick_gelu=settings.quick_gelu,
             force_preprocess_cfg=settings.preparation,
         )
-    except UNREADABLE as error:
-        raise DamagedFile(f"{path} must hold whole weights of the architecture {architecture}. Got: {error}") from error
-    if archived:
+    finally:
+        root.removeFilter(_has_weights_soon)
+    if is_torchscript(path):
         load_torchscript(towers, path)
+    else:
+        load_checkpoint(towers, architecture, path)
     preparation = open_clip.transform.PreprocessCfg(**towers.visual.preprocess_cfg)
     return towers, open_clip.transform.image_transform_v2(preparation, is_train=False)
+
+
+def _has_weights_soon(record: logging.LogRecord) -> bool:
+    """Whether to log ``record``: open_clip warns of random weights, which are filled at once."""
+    return "initialized randomly" not in record.getMessage()
 
 
 def _check_weights(path: Path) -> None:

@@ -37,7 +37,15 @@ def read_weights(path: Path) -> dict[str, Any]:
             return dict(load_file(path))
         state = torch.load(path, map_location="cpu", weights_only=True)
     except UNREADABLE as error:
-        raise DamagedFile(f"{path} must be a whole file of weights. Got: {error}") from error
+        raise DamagedFile(f"{path} must be a whole file of weights. Got: {_told(error)}") from error
     if not isinstance(state, dict):
         raise DamagedFile(f"{path} must hold weights by name. Got {type(state).__name__} instead.")
     return state
+
+
+def _told(error: Exception) -> str:
+    """What torch says in one line, without its advice to load whatever is in the file."""
+    lines = str(error).splitlines()
+    if "weights_only" in str(error):
+        return "no file of tensors alone; any other object could run code and is never loaded"
+    return lines[0] if lines else type(error).__name__

@@ -45,6 +45,7 @@ def _options(command: Callable[..., Any]) -> Callable[..., Any]:
     cls=LazyGroup,
     lazy={
         "gpr1200": (f"{_RETRIEVAL}:gpr1200", "Image-to-image retrieval on GPR1200: full mean average precision."),
+        "models": (f"{_RETRIEVAL}:models_command", "Models side by side on a folder with classes and captions."),
     },
 )
 def evaluate() -> None:

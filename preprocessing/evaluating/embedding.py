@@ -1,4 +1,4 @@
-"""Vectors of image files for an evaluation: decoded ahead of the model, with a bar, and none may be missing."""
+"""Vectors of image files and texts for an evaluation, with a bar; images are decoded ahead, and none may be missing."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from preprocessing.towers import Towers
 
 Array = npt.NDArray[np.float32]
+_TEXTS = 256
 
 
 def embed_files(
@@ -58,3 +59,23 @@ def embed_files(
     if len(wrong):
         raise InvalidInput(f"Every image must have a finite vector. {folder / files[wrong[0]]} has none.")
     return vectors
+
+
+def embed_texts(towers: Towers, texts: Sequence[str], label: str) -> Array:
+    """Unit vectors (m, d), float32, of ``texts``, by the text tower on the towers' device."""
+    import torch
+
+    from clip_branches.encoding._text import text_embeddings
+
+    encoder = towers.encoder
+    found = np.empty((len(texts), encoder.embedding_dim), dtype=np.float32)
+    # The tower runs as far as the longest text of a batch.
+    order = sorted(range(len(texts)), key=lambda row: len(texts[row]))
+    with torch.inference_mode(), Progress(label, len(texts)) as progress:
+        for start in range(0, len(order), _TEXTS):
+            rows = order[start : start + _TEXTS]
+            tokens = encoder.tokenizer([texts[row] for row in rows]).to(towers.device)
+            vectors = text_embeddings(encoder.model, tokens).float()
+            found[rows] = torch.nn.functional.normalize(vectors, dim=-1).cpu().numpy()
+            progress.update(len(rows))
+    return found

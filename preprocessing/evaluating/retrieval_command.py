@@ -71,3 +71,40 @@ def _embedded(model: str, folder: Path, files: list[str], how: dict[str, Any]) -
 
     towers = load_towers(model, how["models_dir"], how["device"], how["precision"])
     return embed_files(towers, folder, files, model, workers=how["workers"])
+
+
+@click.command("models")
+@click.argument("folder", type=_PATH)
+@click.option("--model", "models", multiple=True, required=True, help="Give two to see what the second does better.")
+@click.option("--table", type=_PATH, help="Columns filename, caption, class.  [default: captions.csv in FOLDER]")
+@click.option("--class-names", type=_PATH, help="JSON object: class and what it is called in a text.")
+@click.option("--template", "templates", multiple=True, help="Such as 'a photo of a {}.'  [default: seven of CLIP's]")
+@_options
+def models_command(
+    folder: Path,
+    models: tuple[str, ...],
+    table: Path | None,
+    class_names: Path | None,
+    templates: tuple[str, ...],
+    output: Path | None,
+    **how: Any,
+) -> None:
+    """Image search, k-NN, zero-shot and text search of models side by side, on FOLDER with classes and captions."""
+    from preprocessing.evaluating.comparison import comparison_table, keep_comparison
+    from preprocessing.evaluating.labelled import read_labelled
+    from preprocessing.evaluating.models import checked_templates, evaluate_model, read_class_names
+
+    data = read_labelled(folder, table)
+    names = read_class_names(class_names, data.names)
+    wordings = checked_templates(templates)
+    models_dir = how.pop("models_dir")
+    figures = {model: evaluate_model(model, models_dir, data, names, wordings, **how) for model in models}
+    captions = sum(len(one) for one in data.captions)
+    told = {"images": len(data), "classes": len(data.names), "captions": captions, "templates": list(wordings)}
+    click.echo(f"{folder}: {len(data):,} images of {len(data.names):,} classes, {captions:,} captions")
+    click.echo(comparison_table(figures))
+    if not names:
+        click.echo("The classes are numbers: zero-shot classification needs what they are called (--class-names).")
+    if output is not None:
+        keep_comparison(output, f"Models on {folder.name}", figures, told)
+        click.echo(f"Figures and plot: {output}")

@@ -70,7 +70,7 @@ class Checkpoint:
             return _below(tensors, "best."), Progress(**content["progress"])
         except (OSError, SafetensorError, ValueError, KeyError, TypeError, RuntimeError) as error:
             raise DamagedFile(
-                f"{self.path} must be a whole checkpoint of train-head. Got: {error}. Remove it to begin anew."
+                f"{self.path} must be a whole checkpoint of this training. Got: {error}. Remove it to begin anew."
             ) from error
 
     def remove(self) -> None:

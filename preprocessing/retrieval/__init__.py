@@ -1,0 +1,1 @@
+"""Training of retrieval-optimised CLIP models: GPR-FT, Re-A and MCIP (arXiv 2409.01936)."""
