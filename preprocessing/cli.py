@@ -222,7 +222,7 @@ def _workplace(data_dir: Path, name: str) -> Iterator[Workplace]:
     from clip_branches.catalogue.storage import storage_errors
     from preprocessing.workplace import Workplace
 
-    with storage_errors(f"Preprocessing {name!r}"), Workplace(data_dir, name) as work:
+    with storage_errors(f"Preprocessing {name!r}", data_dir), Workplace(data_dir, name) as work:
         yield work
 
 

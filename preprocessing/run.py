@@ -46,7 +46,7 @@ def run(file: Path, check: bool, data_dir: Path, models_dir: Path) -> None:
         device=effort.device,
         precision=effort.precision,
     )
-    with storage_errors(f"Preprocessing {described.name!r}"), Workplace(data_dir, described.name) as work:
+    with storage_errors(f"Preprocessing {described.name!r}", data_dir), Workplace(data_dir, described.name) as work:
         recipe = described.recipe()
         fetching, pictures = described.download.options(), described.report.pictures
         report = build_catalogue(work, recipe, options, _say, fetching=fetching, pictures=pictures)

@@ -48,7 +48,8 @@ def read_source(root: Path, source: str) -> bytes:
     Raises InvalidInput for a web address, a path that leaves the root, more than 512 MiB, or a part that is not there;
     OSError (FileNotFoundError and others) when a file cannot be read.
     """
-    member, row = _MEMBER.fullmatch(source), _ROW.fullmatch(source)
+    packed = "#" in source
+    member, row = (_MEMBER.fullmatch(source), _ROW.fullmatch(source)) if packed else (None, None)
     path = resolve_source(root, source)
     if member is not None and not _is_file(path):
         return _read_member(resolve_source(root, member["file"]), source, int(member["offset"]), int(member["size"]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path, PurePosixPath
 
 from clip_branches.errors import InvalidInput
@@ -31,8 +32,9 @@ def resolve_source(image_root: Path, source: str) -> Path:
     if is_url(source):
         raise InvalidInput(f"The 'source' of a local image must be a path. Got the address {source!r} instead.")
     check_source(source)
-    root = image_root.resolve()
-    path = (root / source).resolve()
-    if not path.is_relative_to(root):
+    # By os.path: this runs for every image that is read, and pathlib takes three times as long.
+    root = os.path.realpath(image_root)
+    path = os.path.realpath(os.path.join(root, source))  # noqa: PTH118
+    if path != root and not path.startswith(os.path.join(root, "")):  # noqa: PTH118
         raise InvalidInput(f"The 'source' of an item must stay inside the image root. Got {source!r} instead.")
-    return path
+    return Path(path)

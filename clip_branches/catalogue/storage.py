@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,6 +22,9 @@ _REASONS = {
     errno.EPERM: "there is no permission to write",
 }
 
+# What NumPy says, without a number, of an array of which a full disk took a part.
+_CUT_SHORT = re.compile(r"\d+ requested and \d+ written")
+
 
 def remove_leftovers(folder: Path) -> None:
     """Remove temporary files below ``folder`` that a killed process left; the caller must hold the folder's lock."""
@@ -32,21 +36,27 @@ def remove_leftovers(folder: Path) -> None:
 
 
 @contextlib.contextmanager
-def storage_errors(what: str) -> Iterator[None]:
-    """Turn an OSError of the block into a StorageError that says what could not be done, where and why."""
+def storage_errors(what: str, where: Path | None = None) -> Iterator[None]:
+    """Turn an OSError of the block into a StorageError that says what could not be done, where and why.
+
+    ``where`` is the folder that is written to, for errors that do not name a file.
+    """
     try:
         yield
     except OSError as error:
-        raise storage_error(what, error) from error
+        raise storage_error(what, error, where) from error
 
 
-def storage_error(what: str, error: OSError) -> StorageError:
-    """The StorageError for ``error``, met while doing ``what``."""
-    reason = _REASONS.get(error.errno or 0) or error.strerror or str(error)
-    at = error.filename2 or error.filename  # of a copy, where it was to go
-    where = f" ({at})" if at else ""
-    hint = " Make room and run the same command again." if error.errno in (errno.ENOSPC, errno.EDQUOT) else ""
-    return StorageError(f"{what} failed: {reason}{where}. Nothing that was there before was changed.{hint}")
+def storage_error(what: str, error: OSError, where: Path | None = None) -> StorageError:
+    """The StorageError for ``error``, met while doing ``what`` in ``where``."""
+    number = error.errno
+    if number is None and _CUT_SHORT.search(str(error)):
+        number = errno.ENOSPC
+    reason = _REASONS.get(number or 0) or error.strerror or str(error)
+    at = error.filename2 or error.filename or where  # of a copy, where it was to go
+    place = f" ({at})" if at else ""
+    hint = " Make room and run the same command again." if number in (errno.ENOSPC, errno.EDQUOT) else ""
+    return StorageError(f"{what} failed: {reason}{place}. Nothing that was there before was changed.{hint}")
 
 
 class FolderLock:

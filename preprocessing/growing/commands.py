@@ -42,7 +42,7 @@ def add(name: str, again: bool, data_dir: Path, **how: Any) -> None:
     from preprocessing.workplace import Workplace
 
     _catalogue(data_dir, name)
-    with storage_errors(f"Adding to {name!r}"), Workplace(data_dir, name) as work:
+    with storage_errors(f"Adding to {name!r}", data_dir), Workplace(data_dir, name) as work:
         options = EmbedOptions(**{key: how[key] for key in EmbedOptions._fields})
         _say_lines(add_images(work, options, _say, again=again, fetching=how_to_download(how)).lines())
 
@@ -69,7 +69,7 @@ def delete(
 
     folder = _catalogue(data_dir, name)
     chosen = [*ids, *(read_ids(ids_from) if ids_from else ())]
-    with storage_errors(f"Deleting from {name!r}"):
+    with storage_errors(f"Deleting from {name!r}", folder):
         _say_lines(delete_images(folder, Selection(chosen, patterns, gone), dry=dry_run).lines())
 
 
@@ -82,7 +82,7 @@ def compact(name: str, below: int | None, data_dir: Path) -> None:
     from preprocessing.growing.compact import compact_catalogue
 
     folder = _catalogue(data_dir, name)
-    with storage_errors(f"Compacting {name!r}"):
+    with storage_errors(f"Compacting {name!r}", folder):
         _say_lines(compact_catalogue(folder, below=below).lines())
 
 
@@ -134,7 +134,7 @@ def export(name: str, target: Path, form: Any, data_dir: Path, models_dir: Path,
     from preprocessing.exporting import ExportOptions, export_catalogue
 
     folder = _catalogue(data_dir, name)
-    with storage_errors(f"Exporting {name!r}"):
+    with storage_errors(f"Exporting {name!r}", target.absolute().parent):
         _say(export_catalogue(folder, target, ExportOptions(form=form, models_dir=models_dir, **how)))
 
 

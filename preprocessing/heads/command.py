@@ -38,6 +38,7 @@ def train_head_command(pairs: str, output: Path, config_file: Path | None, publi
     PAIRS is the name of a catalogue with captions, a .npz file with image_emb and text_emb, or a folder with img_emb/
     and text_emb/ as clip-retrieval writes it.
     """
+    from clip_branches.catalogue.storage import storage_errors
     from preprocessing.devices import choose_device
     from preprocessing.heads.run import train_head
 
@@ -48,7 +49,10 @@ def train_head_command(pairs: str, output: Path, config_file: Path | None, publi
     config = HeadConfig.model_validate({**config.model_dump(), **given})
     device = choose_device(values["device"])
     found = _pairs(pairs, values["model"], values["models_dir"], values["data_dir"])
-    train_head(found, config, output, folds=values["folds"], device=device, say=lambda line: click.echo(line, err=True))
+    with storage_errors("Training the head", output):
+        train_head(
+            found, config, output, folds=values["folds"], device=device, say=lambda line: click.echo(line, err=True)
+        )
     click.echo((output / "report.md").read_text(encoding="utf-8"))
 
 
@@ -59,11 +63,13 @@ def train_head_command(pairs: str, output: Path, config_file: Path | None, publi
 @click.option("--models-dir", type=_PATH, default=Path("assets/models"), envvar="MODELS_DIR", show_default=True)
 def import_head_command(weights: Path, output: Path, model: str | None, models_dir: Path) -> None:
     """Take over the heads in WEIGHTS: head_vis.* and head_text.*, as the published weights hold them."""
+    from clip_branches.catalogue.storage import storage_errors
     from preprocessing.heads.published import import_published
     from preprocessing.towers import fingerprint_of_model
 
-    head = import_published(weights)
-    head.trained_on(fingerprint_of_model(model, models_dir) if model else None).save(output)
+    head = import_published(weights).trained_on(fingerprint_of_model(model, models_dir) if model else None)
+    with storage_errors("Importing the head", output):
+        head.save(output)
     click.echo(f"import-head: {head.input_dim} to {head.output_dim} dimensions, written to {output}")
 
 

@@ -9,7 +9,7 @@ The images may lie below a folder, or be web addresses that are listed and not f
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -23,6 +23,7 @@ from clip_branches.errors import InvalidInput
 from preprocessing.metadata import storable_columns
 from preprocessing.report import Note
 from preprocessing.sources.columns import CAPTIONS, URLS, find_column, maybe_column, stack
+from preprocessing.sources.folder import EXTENSIONS
 from preprocessing.sources.listing import ImageFile, Imported, Listing
 from preprocessing.sources.tables import TableFile
 from preprocessing.sources.unsplash import read_photos
@@ -38,13 +39,15 @@ def list_embeddings(folder: Path, *, images: Path | None = None) -> Listing:
     """
     arrays, table = _read_older(folder) if (folder / "features.npy").is_file() else _read_clip_retrieval(folder)
     root = images or folder
-    files, captions, imported, dropped, taken = [], [], [], [], []
+    files, captions, imported, taken = [], [], [], []
+    dropped: list[Note] = []
     told = _Told(folder, table)
+    named = _by_name(root) if "photo_id" in table.column_names else {}
     row = 0
     for array in arrays:
         digests = _digests(folder / array, dropped, row)
         for position, digest in enumerate(digests):
-            source, file = _locate(root, told, row)
+            source, file = _locate(root, told, row, named)
             if digest is not None:
                 files.append(file or ImageFile(source, 0, 0))
                 captions.append(told.captions[row])
@@ -180,9 +183,16 @@ def _digests(path: Path, dropped: list[Note], first_row: int) -> list[str | None
     return digests
 
 
-def _locate(root: Path, told: _Told, row: int) -> tuple[str, ImageFile | None]:
+def _by_name(root: Path) -> dict[str, str]:
+    """The images right in ``root`` by their names without ending: photos are commonly kept as <photo_id>.jpg."""
+    if not root.is_dir():
+        return {}
+    return {path.stem: path.name for path in sorted(root.iterdir()) if path.suffix.lower() in EXTENSIONS}
+
+
+def _locate(root: Path, told: _Told, row: int, named: Mapping[str, str]) -> tuple[str, ImageFile | None]:
     """Where the row's image is: its source, and the file when it is there."""
-    text = told.source(row).replace("\\", "/")
+    text = (named.get(told.ids[row]) or told.source(row)).replace("\\", "/")
     address = told.address(row)
     path = Path(text)
     if not is_url(text):

@@ -54,7 +54,8 @@ def filter_images(work: Workplace, recipe: Recipe, *, workers: int) -> Summary:
     write_notes(work.warnings, warnings)
     summary = Summary("filter", len(selection.kept), len(fresh), len(files) - len(fresh), 0.0, dropped, warnings)
     if not selection.kept:
-        raise InvalidInput(f"The source must hold at least one usable image. Got: {summary.lines()[0]}.")
+        told = "; ".join(line.strip() for line in summary.lines())
+        raise InvalidInput(f"The source must hold at least one usable image. Got: {told}.")
     write_imported(work, listing, checks, selection.kept)
     _write_kept(work.filtered, [checks[position] for position in selection.kept], selection, listing)
     with replacing(work.kept) as temporary:

@@ -235,9 +235,34 @@ def test_a_full_disk_is_one_line_and_keeps_the_old_catalogue(models_dir: Path, s
         (small_disk / "ballast").write_bytes(b"\0" * max(0, free - leave))
         line = one_line(preprocessing.build(source, status=1))
         assert "no space is left on the disk" in line
+        assert str(small_disk) in line
         assert contents(preprocessing.catalogue()) == before
         (small_disk / "ballast").unlink()
     preprocessing.build(source)
+    assert preprocessing.catalogue().size == 63
+
+
+def test_every_stage_says_that_the_disk_is_full_and_where(models_dir: Path, small_disk: Path, source: Path) -> None:
+    preprocessing = Preprocessing(models_dir, small_disk / "data")
+    write_images(source, 60, seed=4, suffix=".webp")
+    stages: list[tuple[object, ...]] = [
+        ("filter", source, "--name", "photos"),
+        ("embed", "--name", "photos", "--model", "tiny"),
+        ("index", "--name", "photos"),
+        ("export", "photos", small_disk / "clip", "--format", "clip-retrieval"),
+        ("export", "photos", small_disk / "table.parquet"),
+    ]
+    for arguments in stages:
+        # Where a page is left, the array of embeddings is cut short, of which NumPy says little.
+        for leave in (0, 4_096) if "embed" in arguments or "clip-retrieval" in arguments else (0,):
+            free = os.statvfs(small_disk).f_bavail * os.statvfs(small_disk).f_frsize
+            (small_disk / "ballast").write_bytes(b"\0" * max(0, free - leave))
+            line = one_line(preprocessing(*arguments, status=1))
+            assert "failed: no space is left on the disk" in line
+            assert f"({small_disk}" in line
+            assert line.endswith("Make room and run the same command again.")
+            (small_disk / "ballast").unlink()
+        preprocessing(*arguments)
     assert preprocessing.catalogue().size == 63
 
 

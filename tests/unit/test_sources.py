@@ -16,6 +16,7 @@ from PIL import Image
 from clip_branches.catalogue.packed import container_of, read_source
 from clip_branches.errors import InvalidInput
 from preprocessing.sources.detect import detect_kind
+from preprocessing.sources.embeddings import list_embeddings
 from preprocessing.sources.listing import Listing
 from preprocessing.sources.opening import list_source
 from preprocessing.sources.options import SOURCES
@@ -314,6 +315,21 @@ def test_the_older_layout_takes_its_facts_from_unsplash_s_table(tmp_path: Path) 
     joined = listed(folder)
     assert joined.captions == [None, "a lake", None]
     assert [file.source for file in joined.files][:2] == ["https://img/b", "https://img/a"]
+
+
+def test_photos_of_the_older_layout_are_found_by_their_ids(tmp_path: Path) -> None:
+    folder, photos = tmp_path / "older", tmp_path / "photos"
+    folder.mkdir()
+    photos.mkdir()
+    np.save(folder / "features.npy", np.eye(3, 512, dtype=np.float16))
+    (folder / "photo_ids.csv").write_text("photo_id\nb-1\naaa\n../x\n")
+    (photos / "b-1.JPG").write_bytes(b"JPEG")
+    (photos / "aaa.txt").write_text("no image")
+    (tmp_path / "x.jpg").write_bytes(b"JPEG")
+    listing = list_embeddings(folder, images=photos)
+    assert [file.source for file in listing.files][:2] == ["b-1.JPG", "https://unsplash.com/photos/aaa/download"]
+    assert listing.imported is not None
+    assert [told.sha256 == "" for told in listing.imported] == [True, False, False]  # the first is looked at itself
 
 
 # Which kind
