@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from clip_branches.engine.index import BoxIndex
 
 _FEW = 30  # with fewer unlabelled images there is no distribution to cut
+_SILENT = 0.5  # that the words say nothing of what is wanted, where they explain the labels no better than nothing
 
 
 class LinearScorer(Model):
@@ -138,8 +139,9 @@ class _Problem:
         self.trust = reading.trust
         alike = 0.0 if self.anchor is None else float(reading.direction @ self.covariance @ self.anchor)
         if self.anchor is not None and not worth_turning(readings, reading, alike):
-            if clump is not None and readings.words_alone() > readings.nothing():
-                return self._cut_text(self.anchor, readings.text, reading.slope)
+            if clump is not None:
+                silent = 0.0 if readings.words_alone() > readings.nothing() else _SILENT
+                return self._cut_text(self.anchor, readings.text, reading.slope, silent)
             reading = replace(reading, direction=self.anchor, scores=readings.text, unseen=readings.text)
         elif clump is not None and clump.evidence > reading.evidence - np.log(2):  # more likely than all else together
             return self._cut_clump(reading)
@@ -154,9 +156,11 @@ class _Problem:
         )
         return reading.direction, reading.slope, offset, best_threshold(reading.slope * scores + offset)
 
-    def _cut_text(self, anchor: Vector, labelled: Vector, slope: float) -> tuple[Vector, float, float, float]:
+    def _cut_text(
+        self, anchor: Vector, labelled: Vector, slope: float, silent: float
+    ) -> tuple[Vector, float, float, float]:
         """As ``solve``: the words' own order, cut by what the labels, slips among them, leave possible."""
-        found = calibrate(times(self.rest, anchor[:, None])[:, 0], labelled, self.right, self.weight, slope)
+        found = calibrate(times(self.rest, anchor[:, None])[:, 0], labelled, self.right, self.weight, slope, silent)
         return anchor, found.slope, found.offset, found.cut
 
     def _cut_clump(self, reading: Reading) -> tuple[Vector, float, float, float]:
