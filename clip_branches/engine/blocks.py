@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from clip_branches.engine.box import PackedBoxes
 from clip_branches.engine.checks import DIMS, Codes, Floats, Rows
 from clip_branches.engine.file import Parts
-from clip_branches.engine.kernels import count, layout, linear, scan, screen
+from clip_branches.engine.kernels import count, layout, linear, scan, screen, union
 from clip_branches.engine.reading import Reading
 from clip_branches.engine.workers import Workers
 
@@ -64,6 +64,24 @@ class Blocks:
             )  # fmt: skip
 
         found = self.over_blocks(scanned, len(groups))
+        if reading is not None:
+            reading.add(sum(one[2] for one in found), self.n_blocks, sum(one[3] for one in found))
+        return _join([one[0] for one in found]), _join([one[1] for one in found])
+
+    def union(
+        self, packed: PackedBoxes, weights: Floats, bias: np.float32, reading: Reading | None
+    ) -> tuple[Rows, Floats]:
+        """Rows inside any box, ascending, and their scores."""
+        parts = self.parts
+
+        def scanned(blocks: tuple[int, int]) -> Any:
+            return union.scan_union(
+                parts.codes, self.words, parts.n_rows, parts.block_size, parts.zone_low, parts.zone_high,
+                self.low, self.high, *blocks,
+                packed.starts, packed.features, packed.lows, packed.highs, weights, bias,
+            )  # fmt: skip
+
+        found = self.over_blocks(scanned, len(packed.starts) - 1)
         if reading is not None:
             reading.add(sum(one[2] for one in found), self.n_blocks, sum(one[3] for one in found))
         return _join([one[0] for one in found]), _join([one[1] for one in found])

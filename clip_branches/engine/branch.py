@@ -74,8 +74,8 @@ class DecisionBranch(Model):
     def accept(self, index: BoxIndex) -> tuple[Rows, Floats, NDArray[np.int32]]:
         """Accepted rows ascending, their scores and votes (all 1)."""
         self._require_fit()
-        rows, votes = index.vote([self.boxes_], 1)
-        return rows, ranked_scores(index, rows, self.ranker_), votes
+        rows, scores = index.union(self.boxes_, self.ranker_.weights_, float(self.ranker_.bias_))
+        return rows, squashed(scores - self.ranker_.threshold_), np.ones(len(rows), np.int32)
 
 
 def describing_boxes(codes: Any, right: NDArray[np.bool_], random_state: int | np.random.Generator | None) -> list[Box]:

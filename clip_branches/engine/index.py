@@ -124,6 +124,14 @@ class BoxIndex:
         groups = np.array([g for g, _ in grouped], np.int64)
         return self._ascending(*self._blocks.vote(packed, groups, len(branches), need, self._reading))
 
+    def union(self, boxes: Sequence[Box], weights: ArrayLike, bias: float = 0.0) -> tuple[Rows, Floats]:
+        """Every row inside at least one box: rows int64 ascending, and their scores as of ``score``."""
+        packed, filled = _pack_filled(check_boxes(boxes, "BoxIndex.union"))
+        checked, offset = check_linear(weights, bias, "BoxIndex.union")
+        if not filled:
+            return _NO_ROWS, np.zeros(0, np.float32)
+        return self._ascending(*self._blocks.union(packed, checked, offset, self._reading))
+
     def count(self, boxes: Sequence[Box]) -> NDArray[np.int64]:
         """Rows inside each box, exactly: int64 (boxes,)."""
         packed, filled = _pack_filled(check_boxes(boxes, "BoxIndex.count"))

@@ -17,6 +17,7 @@ def warm_up() -> None:
         index = BoxIndex.build(codes, presorted=presorted, block_size=32)
         index.query([Box([0, 1], [10, 10], [200, 200])])
         index.vote([[Box([0], [10], [200])]] * 300, 1)
+        index.union([Box([0], [10], [200])], np.ones(32, np.float32))
         index.count([Box([0, 1, 2, 3, 4], [10] * 5, [200] * 5)])
         index.count_rows([Box([0], [10], [200])], [3, 7])
         index.codes([0, 1])

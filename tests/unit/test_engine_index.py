@@ -40,6 +40,10 @@ def test_query_and_count_equal_brute_force(codes: np.ndarray, boxes: list[Box]) 
     for index, rows in _indexes(codes):
         ref_rows, ref_hits = naive.query(boxes, rows)
         comp_rows, comp_hits = index.query(boxes)
+        union_rows, union_scores = index.union(boxes, np.linspace(-1, 2, 32), 0.7)
+        assert union_rows.tolist() == ref_rows
+        ref_scores = naive.linear_scores(rows, np.linspace(-1, 2, 32, dtype=np.float32), np.float32(0.7))
+        assert union_scores.tolist() == ref_scores[ref_rows].tolist()
         assert comp_rows.tolist() == ref_rows
         assert comp_hits.tolist() == ref_hits
         assert comp_rows.dtype == np.int64

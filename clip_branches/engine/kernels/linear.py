@@ -11,7 +11,7 @@ from numba import njit
 
 from clip_branches.engine.kernels.masks import read_through
 
-_MANY = 3  # rows of a block wanted from which on it is read in one run
+MANY = 3  # rows of a block wanted from which on it is read in one run
 DENSE = 12  # a block is scored whole where at least one row in so many is wanted
 
 
@@ -106,7 +106,7 @@ def score_rows(data, words, n, block_size, rows, weights, bias, out):  # type: i
             for i in range(found):
                 out[at + i] = scores[places[i]]
         else:
-            if found >= _MANY:  # they lie on most lines of the block: fetched in one run sooner than one by one
+            if found >= MANY:  # they lie on most lines of the block: fetched in one run sooner than one by one
                 unused += read_through(words[start * dims // 8 : (start + size) * dims // 8])
             score_some(data, start * dims, size, places[:found], weights, bias, out[at:until])
         at = until

@@ -77,6 +77,17 @@ def fill(marks, value, size):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, cache=True, inline="always")
+def unite(marks, union, size, begun):  # type: ignore[no-untyped-def]
+    """Add ``marks`` to those of ``union``, which are none yet unless it is ``begun``."""
+    if begun:
+        for r in range(np.uint64(size)):
+            union[r] = np.uint8(union[r] | marks[r])
+    else:
+        for r in range(np.uint64(size)):
+            union[r] = marks[r]
+
+
+@njit(nogil=True, cache=True, inline="always")
 def add_marks(marks, at, size, counts):  # type: ignore[no-untyped-def]
     """Add ``marks[at:at + size]`` to ``counts[:size]``, bytes that hold what they add up to."""
     first = np.uint64(at)
