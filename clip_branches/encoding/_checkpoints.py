@@ -1,4 +1,4 @@
-"""Checkpoints of open_clip models, plain or under "state_dict", loaded whole or not at all.
+"""Checkpoints of open_clip models, plain or under a name of their own, loaded whole or not at all.
 
 A fine-tuned model that lost or gained a part on its way would still answer, and wrongly: every key must be there, none
 may be over, and every shape must be that of the architecture.
@@ -17,6 +17,8 @@ from clip_branches.errors import DamagedFile
 
 # Numbers that stand among the weights in OpenAI's own files, and indices that transformers no longer keeps.
 _NOT_WEIGHTS = ("input_resolution", "context_length", "vocab_size", "text.transformer.embeddings.position_ids")
+# Where trainings keep the weights among other things: most, and CLIP4Cir for a CLIP that it fine-tuned.
+_INSIDE = ("state_dict", "CLIP")
 _WRAPPED = "module."
 _NAMED = 20
 
@@ -24,7 +26,8 @@ _NAMED = 20
 def load_checkpoint(model: Any, architecture: str, path: Path) -> None:
     """Fill an open_clip ``model`` of ``architecture`` from the checkpoint in ``path``, .safetensors or .pt of tensors.
 
-    The weights may lie under "state_dict" and their names may begin with "module.", as a parallel training leaves them.
+    The weights may lie under "state_dict" or "CLIP", and their names may begin with "module.", as a parallel training
+    leaves them.
     Raises DamagedFile, naming the file and the keys, for one that does not fit exactly.
     """
     try:
@@ -53,9 +56,9 @@ def load_checkpoint(model: Any, architecture: str, path: Path) -> None:
 
 
 def unwrapped(content: dict[str, Any]) -> dict[str, Any]:
-    """The weights by name in what a checkpoint holds: from under "state_dict", without "module." before each name."""
-    inner = content.get("state_dict")
-    state = dict(inner if isinstance(inner, dict) else content)
+    """The weights by name in what a checkpoint holds: taken out of it, without "module." before each name."""
+    inside = [content[name] for name in _INSIDE if isinstance(content.get(name), dict)]
+    state = dict(inside[0] if inside else content)
     if state and all(name.startswith(_WRAPPED) for name in state):
         state = {name.removeprefix(_WRAPPED): value for name, value in state.items()}
     return state

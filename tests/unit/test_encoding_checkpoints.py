@@ -34,7 +34,7 @@ def expected() -> np.ndarray:
 
 
 @pytest.mark.parametrize("suffix", [".pt", ".pth", ".safetensors"])
-@pytest.mark.parametrize("form", ["plain", "wrapped", "parallel", "both"])
+@pytest.mark.parametrize("form", ["plain", "wrapped", "clip4cir", "parallel", "both"])
 def test_every_published_form_of_a_checkpoint_gives_the_same_model(tmp_path: Path, suffix: str, form: str) -> None:
     state = optimised()
     if form in ("parallel", "both"):
@@ -43,7 +43,8 @@ def test_every_published_form_of_a_checkpoint_gives_the_same_model(tmp_path: Pat
     if suffix == ".safetensors":
         save_file(state, path)  # it cannot nest
     else:
-        torch.save({"epoch": 3, "state_dict": state} if form in ("wrapped", "both") else state, path)
+        key = {"wrapped": "state_dict", "both": "state_dict", "clip4cir": "CLIP"}.get(form)
+        torch.save({"epoch": 3, key: state} if key else state, path)
     encoder = Encoder.load(f"TINY/{path}")
     with torch.inference_mode():
         found = torch.nn.functional.normalize(encoder.model.encode_image(torch.zeros(1, 3, 32, 32)), dim=-1).numpy()
