@@ -94,6 +94,9 @@ class DataSettings(CatalogueSettings):
     port: int = Field(5001, ge=0, le=65_535)
     threads: int = Field(16, ge=1, le=256, description="Request threads of one worker process.")
     thumbnail_quality: int = Field(85, ge=30, le=100)
+    thumbnails_disk_mb: int = Field(
+        4_096, ge=0, le=10**9, description="Megabytes of thumbnails kept on disk; those not seen for longest go first."
+    )
 
 
 class WebSettings(ServiceSettings):

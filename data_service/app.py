@@ -59,7 +59,8 @@ def create_app(settings: DataSettings | None = None) -> OpenAPI:
     Catalogues are opened in the background; /readyz says when. ``app.extensions["shelf"]`` holds them.
     """
     settings = settings if settings is not None else DataSettings.load()
-    thumbnails = Thumbnails(settings.data_dir / "cache" / "thumbnails", settings.thumbnail_quality)
+    cache = settings.data_dir / "cache" / "thumbnails"
+    thumbnails = Thumbnails(cache, settings.thumbnail_quality, settings.thumbnails_disk_mb * 1_000_000)
 
     def open_one(name: str, path: Path, before: Catalogue | None) -> Catalogue:
         catalogue = Catalogue.open(path, verify=True, like=before)

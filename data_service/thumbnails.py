@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 from PIL import Image
 
 from clip_branches.catalogue import Catalogue
+from clip_branches.disk_budget import DiskBudget
 from clip_branches.files import write_whole
 
 _log = logging.getLogger(__name__)
@@ -37,16 +38,20 @@ class Thumbnails:
     Named by the image's bytes, so that a catalogue that grows keeps those of the images that it has already.
     """
 
-    def __init__(self, folder: Path, quality: int) -> None:
+    def __init__(self, folder: Path, quality: int, max_bytes: int) -> None:
         self._folder = folder
         self._quality = quality
+        self._budget = DiskBudget(folder, "*/*/*.webp", max_bytes)
 
     def load(self, catalogue: str, sha256: str, width: int) -> bytes | None:
         """The WebP file kept, or None."""
+        path = self._path(catalogue, sha256, width)
         try:
-            return self._path(catalogue, sha256, width).read_bytes()
+            content = path.read_bytes()
         except OSError:
             return None
+        self._budget.read(path)
+        return content
 
     def make(self, catalogue: str, sha256: str, width: int, picture: Image.Image) -> bytes:
         """A WebP file of ``picture`` (RGB, upright) at most ``width`` wide, kept where the disk allows."""
@@ -61,6 +66,7 @@ class Thumbnails:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             write_whole(path, content)
+            self._budget.wrote(len(content))
         except OSError as error:
             _log.warning("a thumbnail cannot be kept", extra={"path": str(path), "reason": str(error)})
         return content

@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from clip_branches.disk_budget import DiskBudget
 from clip_branches.engine import AnswerSet
 from clip_branches.files import TEMPORARY_PREFIX, write_whole
 from clip_branches.schemas import BoxSummary, Misplaced, ModelName
@@ -68,9 +69,7 @@ class AnswerFiles:
 
     def __init__(self, folder: Path, max_bytes: int) -> None:
         self._folder = folder
-        self._max_bytes = max_bytes
-        self._written = 0
-        self._check_every = max(1, max_bytes // 16)
+        self._budget = DiskBudget(folder, f"*/*/{_HITS}", max_bytes)
 
     def save_request(self, catalogue: str, result_set: str, request: StoredRequest) -> bool:
         """Store the request; False when the disk refuses."""
@@ -120,13 +119,10 @@ class AnswerFiles:
             misplaced=list(answer.misplaced),
         )
         path = self._path(catalogue, answer.result_set)
-        if self._max_bytes < len(content) or not self._write(path / _HITS, _as_npy(hits)):
+        if self._budget.max_bytes < len(content) or not self._write(path / _HITS, _as_npy(hits)):
             return
         self._write(path / _DETAILS, details.model_dump_json().encode())
-        self._written += len(content)
-        if self._written >= self._check_every:
-            self._written = 0
-            self._make_room()
+        self._budget.wrote(len(content))
 
     def load(self, catalogue: str, result_set: str) -> Answer | None:
         """The stored answer, or None when there is none that is whole."""
@@ -142,7 +138,7 @@ class AnswerFiles:
             _log.warning("a stored answer is damaged", extra={"path": str(path)})
             return None
         has_votes = not (len(hits) == 0 or hits["votes"][0] == _NO_VOTES)
-        _touch(path / _HITS)
+        self._budget.read(path / _HITS)
         return Answer(
             result_set,
             details.generation,
@@ -185,28 +181,6 @@ class AnswerFiles:
             return False
         return True
 
-    def _make_room(self) -> None:
-        """Remove the hits that were not read for longest, down to four fifths of what may be kept."""
-        files = []
-        for path in self._folder.glob(f"*/*/{_HITS}"):
-            try:
-                status = path.stat()
-            except OSError:
-                continue  # another worker removed it
-            files.append((status.st_mtime, status.st_size, path))
-        total = sum(size for _, size, _ in files)
-        if total <= self._max_bytes:
-            return
-        for _, size, path in sorted(files):
-            try:
-                path.unlink(missing_ok=True)
-            except OSError as error:
-                _log.warning("an old answer cannot be removed", extra={"path": str(path), "reason": str(error)})
-                return
-            total -= size
-            if total <= self._max_bytes * 4 // 5:
-                return
-
 
 def _as_npy(hits: npt.NDArray[Any]) -> bytes:
     buffer = io.BytesIO()
@@ -220,10 +194,3 @@ def _read_json(path: Path) -> dict[str, Any] | None:
     except (OSError, ValueError):
         return None
     return values if isinstance(values, dict) else None
-
-
-def _touch(path: Path) -> None:
-    try:
-        os.utime(path)
-    except OSError:
-        return  # read-only or just removed: only the order of removal knows
