@@ -12,6 +12,7 @@ import numpy as np
 from numba import njit
 
 from clip_branches.engine.kernels.masks import mask_of_box, read_through
+from clip_branches.engine.kernels.tally import unite
 
 CHUNK = 256  # blocks whose zones are tested together
 MISS, PART, WHOLE = 0, 1, 2
@@ -64,8 +65,8 @@ def columns_of(parts, count, starts, features, seen):  # type: ignore[no-untyped
 
 
 @njit(nogil=True, cache=True)
-def _vote(relation, b, groups, states, need):  # type: ignore[no-untyped-def]
-    """State of each group in a block (its best box); whether enough groups can vote at all; groups wholly in."""
+def _vote(relation, b, groups, states):  # type: ignore[no-untyped-def]
+    """State of each group in a block (its best box); how many groups can vote at all; groups wholly in."""
     states[:] = MISS
     for box in range(groups.shape[0]):
         states[groups[box]] = max(states[groups[box]], relation[b, box])
@@ -73,7 +74,7 @@ def _vote(relation, b, groups, states, need):  # type: ignore[no-untyped-def]
     for g in range(states.shape[0]):
         reachable += np.int64(states[g] != MISS)
         whole += np.int64(states[g] == WHOLE)
-    return reachable >= need, whole
+    return reachable, whole
 
 
 @njit(nogil=True, cache=True)
@@ -100,14 +101,13 @@ def scan_groups(  # type: ignore[no-untyped-def]
     counts = np.empty(max(block_size, 1024), np.int32)
     filled, looked, read = 0, 0, 0
     unused = np.uint64(0)
-    votes[0] = need
-    least = votes[0]  # of the type of the votes, so that they are compared without widening
+    least = np.empty(1, votes.dtype)  # of the type of the votes, so that they are compared without widening
     for chunk in range(first_block, last_block, CHUNK):
         count = min(CHUNK, last_block - chunk)
         relate(zone_low, zone_high, chunk, count, starts, features, lows, highs, relation)
         for b in range(count):
-            possible, whole = _vote(relation, b, groups, states, need)
-            if not possible:
+            reachable, whole = _vote(relation, b, groups, states)
+            if reachable < need:
                 continue
             block = chunk + b
             start = block * block_size
@@ -119,8 +119,9 @@ def scan_groups(  # type: ignore[no-untyped-def]
             if at_once:
                 unused += read_through(words[base // 8 : (base + size * dims) // 8])
             columns = 0
-            votes[:size] = whole
+            _start(votes, whole, size)
             touched = whole >= need
+            left = reachable - whole  # groups that may vote yet
             i = 0
             while i < met:
                 group = groups[parts[i]]
@@ -130,6 +131,12 @@ def scan_groups(  # type: ignore[no-untyped-def]
                 if states[group] == WHOLE:
                     i = until
                     continue
+                if left < need:  # where no row has votes enough to get there with those that are left, none will
+                    least[0] = need - left
+                    if not _reached(votes, size, least):
+                        touched = False
+                        break
+                left -= 1
                 united = False  # several boxes of one group are united first: a branch votes once
                 for j in range(i, until):
                     box = parts[j]
@@ -142,17 +149,12 @@ def scan_groups(  # type: ignore[no-untyped-def]
                         continue
                     touched = True
                     if until - i == 1:
-                        for r in range(size):
-                            votes[r] += mask[r]
-                    elif united:
-                        for r in range(size):
-                            union[r] = np.uint8(union[r] | mask[r])
+                        _count(votes, mask, size)
                     else:
-                        union[:size] = mask[:size]
+                        unite(mask, union, size, united)
                         united = True
                 if united:
-                    for r in range(size):
-                        votes[r] += union[r]
+                    _count(votes, union, size)
                 i = until
             read += size * (dims if at_once else columns)
             if not touched:
@@ -164,8 +166,31 @@ def scan_groups(  # type: ignore[no-untyped-def]
                 wider_counts = np.empty(rows.shape[0], np.int32)
                 wider_counts[:filled] = counts[:filled]
                 counts = wider_counts
-            filled = _emit(votes, size, least, start, rows, counts, filled)
+            least[0] = need
+            filled = _emit(votes, size, least[0], start, rows, counts, filled)
     return rows[:filled], counts[:filled], looked, read, unused
+
+
+@njit(nogil=True, cache=True, inline="always")
+def _start(votes, value, size):  # type: ignore[no-untyped-def]
+    for r in range(np.uint64(size)):
+        votes[r] = value
+
+
+@njit(nogil=True, cache=True, inline="always")
+def _count(votes, marks, size):  # type: ignore[no-untyped-def]
+    for r in range(np.uint64(size)):
+        votes[r] += marks[r]
+
+
+@njit(nogil=True, cache=True, inline="always")
+def _reached(votes, size, least):  # type: ignore[no-untyped-def]
+    """Whether any row has ``least[0]`` votes."""
+    bound = least[0]
+    found = np.uint8(0)
+    for r in range(np.uint64(size)):
+        found = np.uint8(found | np.uint8(votes[r] >= bound))
+    return found != 0
 
 
 @njit(nogil=True, cache=True)
