@@ -59,7 +59,7 @@ class ShardCutter:
     def take(self, done: Iterable[tuple[Batch, npt.NDArray[np.float32]]]) -> None:
         """Add embedded batches: an image without a finite vector counts as failed."""
         for batch, rows in done:
-            finite = np.isfinite(rows).all(axis=1)
+            finite: npt.NDArray[np.bool_] = np.asarray(np.isfinite(rows).all(axis=1))
             self._failed |= batch.failed
             for key, sound in zip(batch.keys, finite.tolist(), strict=True):
                 if sound:

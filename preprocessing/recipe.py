@@ -43,7 +43,7 @@ class Recipe(Section):
         list[str], Field(default_factory=list, description="Queries worth trying; taken from the captions when empty.")
     ]
     source: SourceSection
-    filters: FilterSection = FilterSection()
+    filters: FilterSection = Field(default_factory=lambda: FilterSection(languages=[], texts=[]))
     embedding: EmbeddingSection = EmbeddingSection()
     projection: ProjectionSection = ProjectionSection()
 

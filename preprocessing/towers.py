@@ -67,7 +67,7 @@ class Towers:
             return np.concatenate([self.embed(batch[:half]), self.embed(batch[half:])])
         wrong = np.flatnonzero(~np.isfinite(rows).all(axis=1))
         if len(wrong) and self.dtype is not torch.float32:  # an overflow
-            rows[wrong] = self._run([batch[number] for number in wrong], torch.float32)
+            rows[wrong] = self._run([batch[number] for number in wrong.tolist()], torch.float32)
         return rows
 
     def _run(self, batch: Sequence[torch.Tensor], dtype: torch.dtype) -> Rows:

@@ -41,17 +41,17 @@ class SceneFacts:
     @property
     def kinds(self) -> BoolArray:
         """bool (n, kinds)"""
-        return self.objects.any(axis=2)
+        return np.asarray(self.objects.any(axis=2))
 
     @property
     def colors(self) -> BoolArray:
         """bool (n, colours)"""
-        return self.objects.any(axis=1)
+        return np.asarray(self.objects.any(axis=1))
 
     def objects_with_any(self) -> BoolArray:
         """bool (n, kinds + 1, colours + 1): ``objects``, a last row "of any kind", a last column "in any colour"."""
         with_kind = np.concatenate([self.objects, self.colors[:, None, :]], axis=1)
-        return np.concatenate([with_kind, with_kind.any(axis=2)[:, :, None]], axis=2)
+        return np.concatenate([with_kind, np.asarray(with_kind.any(axis=2))[:, :, None]], axis=2)
 
 
 def collect_facts(scenes: Sequence[Scene]) -> SceneFacts:
@@ -121,7 +121,7 @@ def truth_of(queries: npt.NDArray[np.int64], facts: SceneFacts) -> npt.NDArray[n
     kinds = objects[:, :, -1]
     kind, color, setting, second = queries.T
     true = objects[:, kind, color] & kinds[:, second] & ((facts.setting[:, None] == setting) | (setting < 0))
-    return true.astype(np.float32)
+    return np.asarray(true, dtype=np.float32)
 
 
 def random_query(facts: SceneFacts, row: int, generator: np.random.Generator) -> Query:

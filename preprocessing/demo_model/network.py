@@ -45,6 +45,14 @@ class ProjectionMLP(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return functional.normalize(self.layers(x), dim=-1)
 
+    @property
+    def last(self) -> nn.Linear:
+        """The layer that gives the vectors; of a linear head the only one."""
+        layer = self.layers[-1]
+        if not isinstance(layer, nn.Linear):
+            raise TypeError(f"The last layer must be linear. Got {type(layer).__name__} instead.")
+        return layer
+
     def folded_layers(self) -> list[Layer]:
         """(weight, bias) of each Linear with the BatchNorm behind it folded in, as :class:`Head` holds them."""
         folded: list[Layer] = []
@@ -57,7 +65,7 @@ class ProjectionMLP(nn.Module):
                 torch.zeros(len(weight), dtype=torch.float64) if module.bias is None else module.bias.detach().double()
             )
             norm = modules[number + 1] if number + 1 < len(modules) else None
-            if isinstance(norm, nn.BatchNorm1d):
+            if isinstance(norm, nn.BatchNorm1d) and norm.running_mean is not None and norm.running_var is not None:
                 gain = norm.weight.detach() / torch.sqrt(norm.running_var.double() + norm.eps)
                 weight, bias = weight * gain[:, None], norm.bias.detach() - norm.running_mean.double() * gain
             folded.append((weight.float().numpy(), bias.float().numpy()))
@@ -99,6 +107,8 @@ class HiddenClassifiers(nn.ModuleList):
     def rescale(self, style_scale: float, hidden_scale: float) -> None:
         """From now on ask for room by these scales: the smaller, the more."""
         for name, classifier in zip(HIDDEN, self, strict=True):
+            if not isinstance(classifier, CosineClassifier):
+                raise TypeError(f"A classifier must be a CosineClassifier. Got {type(classifier).__name__} instead.")
             classifier.scale = style_scale if name == "style" else hidden_scale
 
 

@@ -86,7 +86,7 @@ def _cell_loss(scores: torch.Tensor, cells: torch.Tensor, patterns: torch.Tensor
     kind = functional.cross_entropy(kinds[taken], cells[..., 0][taken])
     color = functional.cross_entropy(colors[taken], cells[..., 1][taken])
     coat = functional.cross_entropy(coats[taken], patterns[:, None, None].expand(taken.shape)[taken])
-    empty = -kinds[~taken].log_softmax(dim=-1)[:, -1].mean()
+    empty: torch.Tensor = -kinds[~taken].log_softmax(dim=-1)[:, -1].mean()
     return kind + 0.5 * color + 0.5 * coat + 0.3 * empty
 
 

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from torch import distributed, multiprocessing, nn
+from torch import distributed, nn
+from torch.multiprocessing.spawn import start_processes
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ def run_team(work: Callable[[Team], None], size: int) -> None:
     They are forked so that the scenes are in memory once; torch must not have computed anything before.
     """
     with tempfile.TemporaryDirectory() as folder:
-        multiprocessing.start_processes(_member, (work, size, Path(folder) / "meeting"), size, start_method="fork")
+        start_processes(_member, (work, size, Path(folder) / "meeting"), size, start_method="fork")
 
 
 def _member(rank: int, work: Callable[[Team], None], size: int, meeting: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 import torch
 from torch import nn
@@ -25,7 +27,7 @@ class HeadNetwork(nn.Module):
 
     def export(self) -> Head:
         """The heads as they are now, their BatchNorms folded in."""
-        kind = "linear" if self._linear else "mlp"
+        kind: Literal["linear", "mlp"] = "linear" if self._linear else "mlp"
         return Head(kind, self.image.folded_layers(), self.text.folded_layers())
 
 
@@ -38,8 +40,10 @@ def begin(pairs: Pairs, config: HeadConfig) -> HeadNetwork:
         return network
     head = closed_form(pairs, config)
     with torch.no_grad():
-        for part, side in ((network.image, "image"), (network.text, "text")):
-            (weight, bias), linear = head.layers(side)[0], part.layers[0]
+        sides: tuple[tuple[ProjectionMLP, Literal["image", "text"]], ...]
+        sides = ((network.image, "image"), (network.text, "text"))
+        for part, side in sides:
+            (weight, bias), linear = head.layers(side)[0], part.last
             linear.weight.copy_(torch.from_numpy(weight))
             linear.bias.copy_(torch.from_numpy(bias))
     return network

@@ -137,11 +137,11 @@ def _noisy(rows: np.ndarray, amount: float, generator: np.random.Generator) -> n
     if not amount:
         return np.ascontiguousarray(rows, dtype=np.float32)
     spread = amount * rows.std(axis=0, keepdims=True)
-    return (rows + spread * generator.standard_normal(rows.shape, dtype=np.float32)).astype(np.float32)
+    return np.asarray(rows + spread * generator.standard_normal(rows.shape, dtype=np.float32), dtype=np.float32)
 
 
 def _weights(network: HeadNetwork) -> list[torch.Tensor]:
-    return [part.layers[-1].weight for part in (network.image, network.text)]
+    return [part.last.weight for part in (network.image, network.text)]
 
 
 def _copied(network: HeadNetwork) -> dict[str, torch.Tensor]:

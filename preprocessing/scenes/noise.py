@@ -32,4 +32,4 @@ def displacement(variant: int) -> npt.NDArray[np.intp]:
     dy = 1.1 * cloudy(120 + variant, 8) + 0.7 * cloudy(130 + variant, 4)
     rows = np.rint(y + dy).clip(0, SIDE - 1).astype(np.intp)
     columns = np.rint(x + dx).clip(0, SIDE - 1).astype(np.intp)
-    return (rows * SIDE + columns).ravel()
+    return np.ravel(rows * SIDE + columns)

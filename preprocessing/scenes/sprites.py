@@ -62,7 +62,8 @@ def _shade_bits() -> npt.NDArray[np.uint8]:
     level = 7.0 * np.clip(0.1 + 0.28 * x + 0.62 * y, 0, 1)
     bayer = np.array([[0, 8, 2, 10], [12, 4, 14, 6], [3, 11, 1, 9], [15, 7, 13, 5]]) / 16.0
     threshold = np.tile(bayer, (level.shape[0] // 4 + 1, level.shape[1] // 4 + 1))[: level.shape[0], : level.shape[1]]
-    return (np.floor(level + threshold).clip(0, 7).astype(np.uint8)) << 5
+    shades: npt.NDArray[np.uint8] = (np.floor(level + threshold).clip(0, 7).astype(np.uint8)) << 5
+    return shades
 
 
 @lru_cache(maxsize=8)
@@ -79,7 +80,8 @@ def _pattern_bits(pattern: str) -> npt.NDArray[np.uint8]:
         on = (np.floor(x / 9.5) + np.floor(y / 9.5)) % 2 == 0
     else:
         on = np.zeros(x.shape, bool)
-    return on.astype(np.uint8) << 4
+    bits: npt.NDArray[np.uint8] = on.astype(np.uint8) << 4
+    return bits
 
 
 @lru_cache(maxsize=512)

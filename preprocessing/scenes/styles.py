@@ -48,7 +48,8 @@ def _ink(picture: Image.Image, variant: int) -> Image.Image:
 @lru_cache(maxsize=4)
 def _pigment(variant: int) -> npt.NDArray[np.float32]:
     wash = 0.085 * cloudy(300 + variant, 16) + 0.05 * cloudy(310 + variant, 4) + 0.035 * grain(320 + variant)
-    return (1.0 + wash).astype(np.float32)[..., None]
+    pigment: npt.NDArray[np.float32] = (1.0 + wash).astype(np.float32)[..., None]
+    return pigment
 
 
 def _watercolour(picture: Image.Image, variant: int) -> Image.Image:

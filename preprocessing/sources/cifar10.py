@@ -83,4 +83,5 @@ def _torchvision_dataset() -> Callable[..., CIFAR10]:
     ensure_torchvision()
     from torchvision.datasets import CIFAR10
 
-    return CIFAR10
+    dataset: Callable[..., CIFAR10] = CIFAR10
+    return dataset

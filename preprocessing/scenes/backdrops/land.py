@@ -74,12 +74,12 @@ def forest(painter: Painter, rng: np.random.Generator) -> None:
         ((70, 46, (134, 178, 150)), (78, 62, (88, 142, 112)), (86, 78, (48, 100, 78)))
     ):
         step = 17 + 4 * depth
-        for x in np.arange(-10, WIDTH + 20, step):
+        for x in np.arange(-10, WIDTH + 20, step).tolist():
             _pine(painter, float(x + rng.uniform(-4, 4)), base, high * float(rng.uniform(0.8, 1.1)), color)
     painter.hills(wave(rng, 84, 2.5, 8), (92, 126, 74), (62, 92, 56))
     for _ in range(20):
-        x, y = rng.uniform(0, WIDTH), rng.uniform(92, 142)
-        painter.ellipse(x, y, rng.uniform(2, 6), 1.1, (116, 148, 84), line=False)
+        left, low = rng.uniform(0, WIDTH), rng.uniform(92, 142)
+        painter.ellipse(left, low, rng.uniform(2, 6), 1.1, (116, 148, 84), line=False)
 
 
 def _pine(painter: Painter, x: float, base: float, high: float, color: RGB) -> None:
@@ -96,13 +96,13 @@ def _pine(painter: Painter, x: float, base: float, high: float, color: RGB) -> N
 def mountains(painter: Painter, rng: np.random.Generator) -> None:
     painter.sky((136, 178, 226), (236, 232, 240))
     for layer, (base, color) in enumerate(((78, (156, 168, 204)), (86, (110, 124, 168)))):
-        for x in np.arange(-20, WIDTH + 40, 54 + 6 * layer) + 24 * layer:
+        for x in (np.arange(-20, WIDTH + 40, 54 + 6 * layer) + 24 * layer).tolist():
             _peak(painter, float(x + rng.uniform(-10, 10)), base, float(rng.uniform(48, 66)) - 14 * layer, color)
     painter.hills(wave(rng, 82, 3, 7), (222, 232, 242), (186, 204, 226))
     painter.hills(wave(rng, 92, 3, 6), (238, 244, 250), (198, 214, 234))
     for _ in range(10):
-        x, y = rng.uniform(0, WIDTH), rng.uniform(98, 140)
-        painter.line([(x, y), (x + 10, y - 1.2), (x + 22, y)], (178, 198, 224), 0.9)
+        left, low = rng.uniform(0, WIDTH), rng.uniform(98, 140)
+        painter.line([(left, low), (left + 10, low - 1.2), (left + 22, low)], (178, 198, 224), 0.9)
 
 
 def _peak(painter: Painter, x: float, base: float, high: float, color: RGB) -> None:
