@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import quote
 
 from flask import Response, make_response, redirect, render_template, request
 from flask.typing import ResponseReturnValue
@@ -19,14 +21,17 @@ from web_service.upstream import Upstream
 
 # The page comes at once even while the search service is busy: the browser asks again for what is missing.
 _CATALOGUES_TIMEOUT_S = 1.5
+FIRST_PAGE = 120  # as session.js asks
 
 
 @dataclass(frozen=True)
 class PageContext:
-    """What the templates are given."""
+    """What the templates are given. ``asked``: the address asks for something; ``words_alone``: by words, and no more."""
 
     static: StaticFiles
     query: str
+    asked: bool
+    words_alone: bool
     catalogue: CatalogueSummary | None
     language: str
     languages: dict[str, str]
@@ -37,6 +42,15 @@ class PageContext:
     @property
     def title(self) -> str:
         return f"{self.query} · CLIP-Branches" if self.query else "CLIP-Branches"
+
+    @property
+    def ask(self) -> dict[str, str] | None:
+        """The search that head/ask.js asks for while the script is on its way: as api.js would, to the letter."""
+        if self.catalogue is None or not self.words_alone:
+            return None
+        request = {"model": "auto", "limit": FIRST_PAGE, "text": self.query}
+        body = json.dumps(request, ensure_ascii=False, separators=(",", ":"))
+        return {"path": f"api/catalogues/{quote(self.catalogue.name, safe='')}/search", "body": body}
 
     @property
     def boot(self) -> dict[str, Any]:
@@ -89,9 +103,13 @@ def _context(search: Upstream, static: StaticFiles, languages: Languages) -> Pag
     if chosen is None and listed.catalogues:
         chosen = listed.catalogues[0]
     language = languages.of(request)
+    query = request.args.get("q", "").strip()[:MAX_TEXT_LENGTH]
+    words_alone = bool(query) and not set(request.args) - {"q", "catalogue"}
     return PageContext(
         static=static,
-        query=request.args.get("q", "")[:MAX_TEXT_LENGTH],
+        query=query,
+        words_alone=words_alone and wanted in (None, chosen and chosen.name),
+        asked=any(request.args.get(name) for name in ("q", "image", "upload", "and")),
         catalogue=chosen,
         language=language,
         languages=languages.names,

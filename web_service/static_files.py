@@ -5,13 +5,18 @@ from __future__ import annotations
 import gzip
 import hashlib
 import mimetypes
-import re
 from pathlib import Path
 
 from flask import Request, Response, send_from_directory
 
+from web_service.bundle import bundles
+
 _YEAR_S = 365 * 24 * 3600
 _TEXT = (".js", ".css", ".svg")
+# One script a page, one style for all, one script before anything is painted: a visit waits for few files.
+ENTRIES = ("js/main.js", "js/saved/main.js")
+STYLE = "css/page.css"
+HEAD = "head.js"
 
 
 def squeezed(response: Response, request: Request) -> Response:
@@ -27,26 +32,29 @@ class StaticFiles:
     """The files of one folder, served below ``/static/<version>/``.
 
     The version is a digest of all files, taken once when the app is made. It stands in the path, not in a query, so
-    the relative imports between JavaScript modules carry it along and every file can be cached for ever.
+    the addresses that scripts and styles name carry it along and every file can be cached for ever. The modules below
+    ``js/`` are served as the bundles that :mod:`web_service.bundle` makes of them, the sheets below ``css/`` as one.
     """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        paths = sorted(path for path in folder.rglob("*") if path.is_file())
-        digest = hashlib.sha256()
-        for path in paths:
-            digest.update(path.relative_to(folder).as_posix().encode())
-            digest.update(path.read_bytes())
-        self._squeezed = {
-            path.relative_to(folder).as_posix(): gzip.compress(path.read_bytes(), 9, mtime=0)
-            for path in paths
-            if path.suffix in _TEXT
+        files = {
+            path.relative_to(folder).as_posix(): path.read_bytes()
+            for path in sorted(folder.rglob("*"))
+            if path.is_file()
         }
+        digest = hashlib.sha256()
+        for name, content in files.items():
+            digest.update(name.encode() + content)
         self.version = digest.hexdigest()[:12]
-        names = [path.relative_to(folder).as_posix() for path in paths]
-        # What every visit needs; modules in folders below js/ are loaded when somebody asks for what they do.
-        self.modules = [name for name in names if re.fullmatch(r"js/[^/]+\.js", name)]
-        self.styles = [name for name in names if name.endswith(".css")]
+        modules = {name: text.decode() for name, text in files.items() if name.startswith("js/")}
+        texts = {name: content for name, content in files.items() if name.endswith(_TEXT)}
+        texts |= {name: text.encode() for name, text in bundles(modules, ENTRIES).items()}
+        texts[STYLE] = b"".join(content for name, content in files.items() if name.endswith(".css"))
+        texts[HEAD] = b"".join(content for name, content in files.items() if name.startswith("head/"))
+        self._plain = texts
+        # Compressed once, when the service starts, not for every reader.
+        self._squeezed = {name: gzip.compress(content, 9, mtime=0) for name, content in texts.items()}
 
     def url(self, name: str) -> str:
         """The address of one file, relative to the page."""
@@ -55,11 +63,13 @@ class StaticFiles:
     def send(self, version: str, name: str, request: Request) -> Response:
         """The file; only under the present version may it be kept for ever."""
         current = version == self.version
-        if name in self._squeezed and request.accept_encodings["gzip"]:
-            # Compressed once, when the service starts, not for every reader.
-            response = Response(self._squeezed[name], mimetype=mimetypes.guess_type(name)[0])
-            response.content_encoding = "gzip"
-            response.set_etag(f"{self.version}-gzip")
+        if name in self._plain:
+            small = bool(request.accept_encodings["gzip"])
+            content = (self._squeezed if small else self._plain)[name]
+            response = Response(content, mimetype=mimetypes.guess_type(name)[0])
+            if small:
+                response.content_encoding = "gzip"
+            response.set_etag(f"{self.version}-gzip" if small else self.version)
             response.cache_control.max_age = _YEAR_S if current else 0
             response.make_conditional(request)
         else:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from urllib.parse import urlsplit
 
-from playwright.sync_api import expect
+from playwright.sync_api import Request, expect
 
 from tests.browser.person import Meet, Person
 
@@ -137,3 +138,22 @@ def test_somebody_elses_labels_never_replace_mine(person: Person, meet: Meet) ->
     friend.page.locator("#recent .recent").nth(1).click()
     friend.sees_pictures()
     assert friend.tray_ids("rights") == mine
+
+
+def test_the_search_of_an_address_is_asked_once(person: Person) -> None:
+    asked: list[str] = []
+
+    def listen(request: Request) -> None:
+        path = urlsplit(request.url).path
+        if path.endswith(("/search", "main.js")):
+            asked.append(path.rsplit("/", 1)[1])
+
+    person.page.on("request", listen)
+    person.visit(q='it\'s a <red> "boat"', catalogue="demo")
+    person.sees_pictures()
+    assert sorted(asked) == ["main.js", "search"]
+    for name, text in (("not", "people"), ("and", "snow")):
+        asked.clear()
+        person.visit(q="a red boat", **{name: text})
+        person.sees_pictures()
+        assert sorted(asked) == ["main.js", "search"]

@@ -1,9 +1,8 @@
 // What a person can do, and the state it changes; views listen for "session", "answer", "labels", "busy" and "notice".
 
-import { alike } from "./alike.js";
 import { connection } from "./connection.js";
-import { Emitter } from "./emitter.js";
-import { RIGHT, WRONG } from "./round.js";
+import { Labelling } from "./labelling.js";
+import { RIGHT } from "./round.js";
 import { LOOKS, Session } from "./session.js";
 import { recentSearches, rememberQuery } from "./storage.js";
 import { Task } from "./task.js";
@@ -11,10 +10,9 @@ import { Trail } from "./trail.js";
 import { fromAddress, toAddress } from "./url.js";
 import { t } from "./words.js";
 
-class App extends Emitter {
+class App extends Labelling {
   catalogues = [];
   unavailable = {};
-  mostLabels = 10_000;
   catalogue = null; // the chosen CatalogueSummary
   session = null; // null on the first page
   #trail = new Trail(() => this.session);
@@ -34,8 +32,12 @@ class App extends Emitter {
   }
 
   choose(name) {
-    this.catalogue = this.catalogueNamed(name) ?? this.catalogues[0] ?? null;
+    this.#use(name);
     this.emit("catalogue");
+  }
+
+  #use(name) {
+    this.catalogue = this.catalogueNamed(name) ?? this.catalogues[0] ?? null;
   }
 
   /**
@@ -140,37 +142,6 @@ class App extends Emitter {
     this.emit("labels", []);
   }
 
-  /** Marks pictures, and those that are alike with them unless each is to be marked alone. */
-  mark(ids, label, options) {
-    this.markEach(alike.withAlike(ids).map((id) => [id, label]), options);
-  }
-
-  /** Gives many labels in one step: [[id, label], ...]. */
-  markEach(labels, options) {
-    if (!this.round || !labels.length) return;
-    const { draft } = this.round;
-    const after = draft.size + labels.filter(([id, label]) => label !== null && !draft.has(id)).length;
-    if (after > this.mostLabels) {
-      this.emit("problem", t("error.tooManyMarks", { n: after, most: this.mostLabels }));
-      return;
-    }
-    this.#labelled(this.round.markEach(labels, options));
-  }
-
-  /** Unlabelled, right, wrong, unlabelled. */
-  cycle(id) {
-    const next = { [RIGHT]: WRONG, [WRONG]: null };
-    this.mark([id], this.round.draft.has(id) ? next[this.round.draft.get(id)] : RIGHT);
-  }
-
-  undo() {
-    if (this.round) this.#labelled(this.round.undo());
-  }
-
-  redo() {
-    if (this.round) this.#labelled(this.round.redo());
-  }
-
   /** Goes to an address of this page, such as one that storage.js has kept. */
   follow(address) {
     this.#trail.flush();
@@ -181,12 +152,13 @@ class App extends Emitter {
   /** Shows what the address bar asks for. `anew`: even if the live session knows more of the same search. */
   restore({ anew = false } = {}) {
     const asked = fromAddress();
-    this.choose(asked.catalogue ?? this.catalogue?.name);
+    this.#use(asked.catalogue ?? this.catalogue?.name);
     const unknown = Boolean(asked.catalogue) && this.catalogues.length > 0 && !this.catalogueNamed(asked.catalogue);
     if (unknown) this.#refuse(asked.catalogue);
     const session = this.catalogue && Session.restored(this.catalogue.name, asked);
     if (unknown || !session?.asksForSomething) {
       this.home({ navigate: false });
+      this.emit("catalogue");
       return;
     }
     if (!anew && this.session?.key === session.key && this.session.continues(session)) {
@@ -194,6 +166,8 @@ class App extends Emitter {
     } else {
       this.session = session;
     }
+    // Only now: the first page, which is drawn where there is no session, asks for pictures of its own.
+    this.emit("catalogue");
     this.emit("session");
     const known = recentSearches().find(({ address }) => address === toAddress(session));
     if (known) session.work = known.work;
@@ -226,8 +200,8 @@ class App extends Emitter {
   #show(why) {
     const { session } = this;
     const { round } = session;
-    this.emit("answer");
-    return this.#task.run(why, async (signal) => {
+    // Asked for first, and what is known drawn while the answer is on its way.
+    const shown = this.#task.run(why, async (signal) => {
       await session.load(round, signal);
       this.emit("answer");
       await this.#completed(session, round, signal);
@@ -238,6 +212,8 @@ class App extends Emitter {
         this.emit("rounds");
       }
     });
+    this.emit("answer");
+    return shown;
   }
 
   async #completed(session, round, signal) {
@@ -245,8 +221,8 @@ class App extends Emitter {
     if (round.parent !== null) this.emit("answer");
   }
 
-  #labelled(ids) {
-    if (!ids.length) return;
+  /** After labels were given or taken back. */
+  labelled(ids) {
     Object.assign(this.session, { touched: true, live: false });
     this.#trail.labelled();
     this.emit("labels", ids);

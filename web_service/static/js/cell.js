@@ -11,34 +11,39 @@ import { t } from "./words.js";
 const STATES = { [RIGHT]: "right", [WRONG]: "wrong" };
 // A picture that differs more than this from the shape of its cell is shown whole: filling would hide too much of it.
 const NEARLY_ALIKE = 1.35;
+const MARKS = { right: "tick", wrong: "cross" };
+let empty = null; // what every cell is a copy of
 
 export const stateOf = (label) => STATES[label] ?? "none";
 
+/** An empty cell: few elements, as many of them are made while one scrolls; what a state needs comes with the state. */
 export function makeCell(index, column) {
-  const image = h("img", { alt: "", decoding: "async", draggable: "false" });
-  const cell = h(
+  empty ??= h(
     "div",
-    { class: "cell", role: "gridcell", tabindex: -1, "data-index": index, "aria-colindex": column + 1 },
-    h("span", { class: "picture" }, image, h("span", { class: "missing" }, icon("missing"), t("picture.missing"))),
+    { class: "cell", role: "gridcell", tabindex: -1 },
+    h("span", { class: "picture" }, h("img", { alt: "", decoding: "async", draggable: "false" })),
     h("span", { class: "alike", "aria-hidden": "true", hidden: true }),
-    h("span", { class: "mark", "aria-hidden": "true" }, icon("tick"), icon("cross")),
-    h(
-      "span",
-      { class: "quick", "aria-hidden": "true" },
-      quick("right", "tick", t("mark.rightKey")),
-      quick("wrong", "cross", t("mark.wrongKey")),
-      quick("but", "change", t("compose.key")),
-      quick("look", "look", t("mark.lookKey")),
-    ),
+    h("span", { class: "mark", "aria-hidden": "true" }),
     h("span", { class: "words", "aria-hidden": "true" }, h("span", { class: "caption" }), h("span", { class: "score" })),
   );
-  image.addEventListener("load", () => {
-    cell.dataset.image = "there";
-    const shape = (image.naturalWidth / image.naturalHeight) * (image.clientHeight / image.clientWidth);
-    image.classList.toggle("whole", shape > NEARLY_ALIKE || shape < 1 / NEARLY_ALIKE);
-  });
-  image.addEventListener("error", () => image.src && (cell.dataset.image = "missing"));
+  const cell = empty.cloneNode(true);
+  cell.dataset.index = index;
+  cell.setAttribute("aria-colindex", column + 1);
   return cell;
+}
+
+/** A picture that has come; `shape` is that of its cell, width to height, so that nothing has to be measured. */
+export function arrived(image, shape) {
+  image.closest(".cell").dataset.image = "there";
+  const differs = image.naturalWidth / image.naturalHeight / shape;
+  image.classList.toggle("whole", differs > NEARLY_ALIKE || differs < 1 / NEARLY_ALIKE);
+}
+
+/** A picture that cannot be had. */
+export function failed(image) {
+  if (!image.getAttribute("src")) return;
+  image.closest(".cell").dataset.image = "missing";
+  if (!image.nextSibling) image.after(h("span", { class: "missing" }, icon("missing"), t("picture.missing")));
 }
 
 /** Fills a cell with its hit; a cell without one stays a skeleton. */
@@ -61,7 +66,10 @@ export function describeCell(cell, hit, label, selected) {
   stack.hidden = group < 2;
   if (group > 1) stack.textContent = t("alike.count", { n: group });
   const name = [t("picture.nth", { n: Number(cell.dataset.index) + 1 }), caption || null, group > 1 ? t("alike.count", { n: group }) : null, hit ? marked : t("picture.loading")];
-  cell.dataset.state = state;
+  if (cell.dataset.state !== state) {
+    cell.dataset.state = state;
+    cell.querySelector(".mark").replaceChildren(...(state in MARKS ? [icon(MARKS[state])] : []));
+  }
   cell.setAttribute("aria-label", name.filter(Boolean).join(", "));
   cell.setAttribute("aria-selected", selected);
   const words = cell.querySelector(".caption");
@@ -82,6 +90,15 @@ export function reloadMissing(cell) {
   image.src = address;
 }
 
-function quick(action, name, title) {
-  return h("button", { type: "button", class: "quick-button", tabindex: -1, "data-action": action, title }, icon(name));
+/** The buttons that come with the mouse: one set, for the picture that the mouse is over. */
+export function quickButtons() {
+  const button = (action, name, title) => h("button", { type: "button", class: "quick-button", tabindex: -1, "data-action": action, title }, icon(name));
+  return h(
+    "span",
+    { class: "quick", "aria-hidden": "true" },
+    button("right", "tick", t("mark.rightKey")),
+    button("wrong", "cross", t("mark.wrongKey")),
+    button("but", "change", t("compose.key")),
+    button("look", "look", t("mark.lookKey")),
+  );
 }

@@ -1,6 +1,6 @@
 // The grid of pictures: a window of rows over any number of hits, one of them in the tab order.
 
-import { describeCell, dropCell, fillCell, makeCell, reloadMissing } from "./cell.js";
+import { arrived, describeCell, dropCell, failed, fillCell, makeCell, reloadMissing } from "./cell.js";
 import { h } from "./dom.js";
 import { GAP, measured, usualShape } from "./grid-measure.js";
 import { items } from "./items.js";
@@ -26,6 +26,9 @@ export class Grid {
     scroller.addEventListener("scroll", () => this.#soon(), { passive: true });
     new ResizeObserver(() => this.layout()).observe(scroller);
     items.on("loaded", () => this.#shaped() || this.refresh());
+    // Both do not bubble, but are heard on their way down.
+    root.addEventListener("load", ({ target }) => arrived(target, this.#measure.cell / this.#measure.height), true);
+    root.addEventListener("error", ({ target }) => failed(target), true);
     root.addEventListener("focusin", ({ target }) => {
       const cell = target.closest(".cell");
       if (cell) this.#activate(Number(cell.dataset.index));

@@ -50,7 +50,7 @@ function drawHead() {
   $("#tabs").hidden = !response;
   for (const name of ["in", "out", "next", "check"]) $(`#tab-${name}`).hidden = round.parent === null;
   for (const element of $$("#captions, .size")) element.classList.toggle("gone", LOOKS.includes(tab));
-  $("#order-label").hidden = tab !== "answer" || !response;
+  $("#order-label").hidden = tab !== "answer";
   $("#order").value = session.order;
   $("#check").hidden = round.parent === null || !response;
   $("#check-start").hidden = tab === "check";

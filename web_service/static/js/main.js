@@ -159,10 +159,14 @@ connection.check = async () => {
   throw new ApiError(t("error.opening"), { code: "service_unavailable" });
 };
 
+/** The browser paints what is there, and hears what a person does, before the next part of the work. */
+const painted = () => new Promise((resolve) => setTimeout(resolve));
+
 async function begin() {
   const boot = JSON.parse($("#boot").textContent);
   Object.assign(app, { catalogues: boot.catalogues, unavailable: boot.unavailable, mostLabels: boot.max_labels });
   connection.watch();
+  await painted();
   // A service that has just started may still be opening its catalogues.
   while (!app.catalogues.length) {
     const { catalogues, unavailable = {} } = await connection.keepTrying(() => api.catalogues());

@@ -3,6 +3,7 @@
 // Touch: a tap marks right (or unmarks), a double tap marks wrong, a long press looks closer.
 
 import { app } from "./app.js";
+import { quickButtons } from "./cell.js";
 import { goOnFrom, goesOn } from "./changing.js";
 import { RIGHT, WRONG } from "./round.js";
 
@@ -19,6 +20,12 @@ export function listenToPointer(grid, selection, look) {
     clearTimeout(press?.timer);
     press = null;
   };
+
+  const quick = quickButtons();
+  grid.root.addEventListener("pointerover", ({ target, pointerType }) => {
+    const cell = pointerType === "mouse" && target.closest(".cell[data-id]");
+    if (cell && quick.parentNode !== cell) cell.querySelector(".words").before(quick);
+  });
 
   grid.root.addEventListener("pointerdown", (event) => {
     handled = false;

@@ -26,7 +26,7 @@ function drawRounds() {
   list.replaceChildren(...session.rounds.map((round) => roundItem(session, round)));
   const current = $("[aria-current]", list);
   if (focused) current?.focus();
-  current?.scrollIntoView({ block: "nearest", inline: "nearest" });
+  if (session.rounds.length > 1) current?.scrollIntoView({ block: "nearest", inline: "nearest" });
 }
 
 function roundItem(session, round) {

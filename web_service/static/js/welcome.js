@@ -8,7 +8,7 @@ import { items } from "./items.js";
 import { recentSearches } from "./storage.js";
 import { t } from "./words.js";
 
-const MOSAIC = 72;
+const MOSAIC = { wide: 72, narrow: 36 };
 const STRIP = 4;
 const EXAMPLES = 6;
 let drawn = null; // name of the catalogue that is drawn
@@ -87,7 +87,7 @@ async function fillStrip(catalogue, text, strip) {
 /** Pictures from all over the catalogue; each of them is a query too. */
 async function drawMosaic({ name, size }) {
   const mosaic = $("#mosaic");
-  const wanted = Math.min(MOSAIC, size);
+  const wanted = Math.min(matchMedia("(max-width: 600px)").matches ? MOSAIC.narrow : MOSAIC.wide, size);
   mosaic.replaceChildren(...Array.from({ length: wanted }, () => h("li", {}, h("span", { class: "tile" }))));
   items.use(name);
   const ids = [...new Set(Array.from({ length: wanted }, (_, i) => Math.floor(((i + 0.5) * size) / wanted)))];

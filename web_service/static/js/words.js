@@ -3,11 +3,17 @@
 const { messages } = JSON.parse(document.getElementById("boot").textContent);
 
 export const language = document.documentElement.lang;
-const plural = new Intl.PluralRules(language);
-const numbers = new Intl.NumberFormat(language);
+const plural = once(() => new Intl.PluralRules(language));
+const numbers = once(() => new Intl.NumberFormat(language));
+
+/** A function that makes a thing when it is first asked for: the formats of a language take a browser long to make. */
+export function once(make) {
+  let made = null;
+  return () => (made ??= make());
+}
 
 /** A number as the language writes it. */
-export const number = (value) => numbers.format(value);
+export const number = (value) => numbers().format(value);
 
 /**
  * The message of a key with its {placeholders} filled in; numbers are written as the language does.
@@ -15,7 +21,7 @@ export const number = (value) => numbers.format(value);
  */
 export function t(key, values = {}) {
   const message = messages[key] ?? key;
-  const form = typeof message === "string" ? message : (message[plural.select(values.n)] ?? message.other);
+  const form = typeof message === "string" ? message : (message[plural().select(values.n)] ?? message.other);
   return form.replace(/\{(\w+)\}/g, (_, name) => (typeof values[name] === "number" ? number(values[name]) : String(values[name])));
 }
 

@@ -1,11 +1,11 @@
 // What a saved search or a collection is, in words.
 
-import { language, t } from "../words.js";
+import { language, once, t } from "../words.js";
 
-const days = new Intl.DateTimeFormat(language, { dateStyle: "medium" });
+const days = once(() => new Intl.DateTimeFormat(language, { dateStyle: "medium" }));
 
 /** "3 May 2026". */
-export const day = (time) => days.format(new Date(time));
+export const day = (time) => days().format(new Date(time));
 
 /** What was asked for: “a red boat” and “beach” without people. */
 export function askedWords({ text, terms, without, image, image_id: picture }) {
