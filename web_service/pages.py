@@ -26,7 +26,7 @@ FIRST_PAGE = 120  # as session.js asks
 
 @dataclass(frozen=True)
 class PageContext:
-    """What the templates are given. ``asked``: the address asks for something; ``words_alone``: by words, and no more."""
+    """What the templates are given. ``asked``: the address asks for something; ``words_alone``: by words only."""
 
     static: StaticFiles
     query: str

@@ -68,9 +68,14 @@ alike.on("learnt", () => {
   grid.refresh();
 });
 items.on("loaded", (ids) => app.round?.response && alike.learn(ids));
+const markTogether = (together) => {
+  alike.together = together;
+  $("#together").setAttribute("aria-pressed", together);
+};
+markTogether(viewChoices().together);
 $("#together").addEventListener("click", () => {
-  alike.together = !alike.together;
-  $("#together").setAttribute("aria-pressed", alike.together);
+  markTogether(!alike.together);
+  rememberView({ together: alike.together });
 });
 app.on("answer", drawAnswer);
 app.on("labels", (ids) => {

@@ -49,5 +49,5 @@ export function rememberUpload(key, base64) {
 
 export const uploadOf = (key) => read(UPLOADS, []).find(([other]) => other === key)?.[1] ?? null;
 
-export const viewChoices = () => ({ captions: false, size: 1, ...read(VIEW, {}) });
+export const viewChoices = () => ({ captions: false, size: 1, together: true, ...read(VIEW, {}) });
 export const rememberView = (choices) => write(VIEW, { ...viewChoices(), ...choices });

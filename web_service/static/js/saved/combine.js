@@ -4,7 +4,7 @@ import { $, debounce, h, icon } from "../dom.js";
 import { images } from "../format.js";
 import { t } from "../words.js";
 import { store } from "./store.js";
-import { expressionOf } from "./telling.js";
+import { expressionOf, stepsOf } from "./telling.js";
 
 const SOON_MS = 150;
 const HOW = ["and", "or", "not"];
@@ -13,11 +13,12 @@ const count = debounce(counted, SOON_MS);
 let steps = [];
 let asked = new AbortController();
 let made = null;
+let edited = null; // the collection that is changed, or null for a new one
 
 /** `done(id)` is told of each new collection. */
 export function startCombine(done) {
   made = done;
-  $("#combine").addEventListener("click", open);
+  $("#combine").addEventListener("click", () => open());
   $("#combiner-more").addEventListener("click", () => change([...steps, { how: "and", id: others()[0]?.id ?? steps[0].id }]));
   dialog.querySelector("[data-close]").addEventListener("click", () => dialog.close());
   $("#combiner-form").addEventListener("submit", (event) => {
@@ -26,16 +27,26 @@ export function startCombine(done) {
   });
 }
 
-function open() {
-  const first = store.chosen?.kind === "search" ? store.chosen : store.searches[0];
-  steps = [{ how: "first", id: first.id }];
-  const second = others()[0];
-  if (second) steps.push({ how: "and", id: second.id });
-  $("#combiner-name").value = "";
+/** Opens on a collection that is there, to change what it is made of, or else on a new one. */
+export function open(entry = null) {
+  edited = entry;
+  steps = entry ? (stepsOf(entry.expression) ?? partsOf(entry)) : begun();
+  $("#combiner-head").textContent = t(entry ? "combine.change" : "combine.title");
+  $("#combiner-note").hidden = !entry || stepsOf(entry.expression) !== null;
+  $("#combiner-name").value = entry?.name ?? "";
   $("#combiner-problem").hidden = true;
   draw();
   dialog.showModal();
 }
+
+function begun() {
+  const first = store.chosen?.kind === "search" ? store.chosen : store.searches[0];
+  const second = store.searches.find(({ id, catalogue }) => id !== first.id && catalogue === first.catalogue);
+  return [{ how: "first", id: first.id }, ...(second ? [{ how: "and", id: second.id }] : [])];
+}
+
+/** What an expression that this panel cannot show is made of, to begin another one with. */
+const partsOf = ({ parts }) => Object.keys(parts).map((id, i) => ({ how: i ? "or" : "first", id }));
 
 const alike = () => store.searches.filter(({ catalogue }) => catalogue === store.find(steps[0].id)?.catalogue);
 const others = () => alike().filter(({ id }) => !steps.some((step) => step.id === id));
@@ -82,12 +93,22 @@ async function counted() {
 
 async function save() {
   try {
-    const { id } = await store.combine($("#combiner-name").value, expressionOf(steps));
+    const [name, expression] = [$("#combiner-name").value, expressionOf(steps)];
+    const { id } = edited ? await store.change(edited, { name, expression }) : await store.combine(name, expression);
     dialog.close();
-    made(id);
+    if (edited) $("#one").focus({ preventScroll: true });
+    else made(id);
   } catch (error) {
     told(error);
+    if (error.code === "conflict" && edited) await renew();
   }
+}
+
+/** Somebody else changed it: what was chosen here stays, and can be saved in place of theirs. */
+async function renew() {
+  await store.load();
+  edited = store.find(edited.id) ?? edited;
+  $("#combiner-problem").textContent = t("saved.conflict", { name: edited.name });
 }
 
 function told(error) {

@@ -5,7 +5,7 @@ import { $, $$ } from "../dom.js";
 import { Grid } from "../grid.js";
 import { items } from "../items.js";
 import { t } from "../words.js";
-import { startCombine } from "./combine.js";
+import { open as recombine, startCombine } from "./combine.js";
 import { edit, startEdit } from "./edit.js";
 import { startList } from "./list.js";
 import { labelOf, startOne } from "./one.js";
@@ -90,7 +90,7 @@ function move(event) {
 }
 
 startList(look);
-startOne({ grid, doing, edit, remove, back: () => look(null) });
+startOne({ grid, doing, edit, recombine, remove, back: () => look(null) });
 startEdit();
 startCombine(look);
 $("#grid").addEventListener("keydown", move);

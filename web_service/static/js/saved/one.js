@@ -18,9 +18,10 @@ let marks = new Map();
 
 export const labelOf = (id) => marks.get(id);
 
-/** Draws what is chosen into `grid`; `doing` runs tasks and says what went wrong; `edit`, `remove`: what buttons do. */
-export function startOne({ grid, doing, edit, remove, back }) {
-  const draw = () => drawOne({ grid, doing, edit, remove, back });
+/** Draws what is chosen into `grid`; `doing` runs tasks and says what went wrong; `edit`, `recombine`, `remove`: what buttons do. */
+export function startOne({ grid, ...parts }) {
+  const { doing } = parts;
+  const draw = () => drawOne(parts);
   store.on("chosen", () => {
     side = "saved";
     marks = new Map();
@@ -46,7 +47,7 @@ export function startOne({ grid, doing, edit, remove, back }) {
   });
 }
 
-function drawOne({ doing, edit, remove, back }) {
+function drawOne({ doing, edit, recombine, remove, back }) {
   const entry = store.chosen;
   $("#main").dataset.chosen = Boolean(entry);
   $("#one-head").hidden = !entry;
@@ -66,6 +67,7 @@ function drawOne({ doing, edit, remove, back }) {
       { class: "one-tools", role: "group", "aria-label": t("saved.tools") },
       search ? h("a", { class: "button small primary", href: entry.address.length > 1 ? `./${entry.address}` : "./", onclick: () => entry.image && keepImage(entry) }, t("saved.open")) : null,
       search ? button("run", t("saved.run"), () => doing(() => store.run(entry))) : null,
+      search ? null : button("combine", t("combine.change"), () => recombine(entry)),
       files,
       copy,
       button("edit", t("saved.edit"), () => edit(entry)),

@@ -24,15 +24,14 @@ export function whereWords({ where }) {
     .join(", ");
 }
 
-/** [{how: "first" | "and" | "or" | "not", id}, ...] of an expression that combine.js made; null for another one. */
+/** [{how: "first" | "and" | "or" | "not", id}, ...] of an expression that combine.js can show; null for another one. */
 export function stepsOf(expression) {
   const [[kind, inner]] = Object.entries(expression);
   if (kind === "search") return [{ how: "first", id: inner }];
-  if (!["and", "or"].includes(kind) || inner.length !== 2) return null;
+  if (!["and", "or"].includes(kind) || !inner.length) return null;
+  const steps = inner.slice(1).map(({ search, not }) => ({ how: search ? kind : "not", id: search ?? (kind === "and" ? not?.search : undefined) }));
   const before = stepsOf(inner[0]);
-  const { search, not } = inner[1];
-  const id = search ?? (kind === "and" ? not?.search : undefined);
-  return before && id !== undefined ? [...before, { how: search ? kind : "not", id }] : null;
+  return before && steps.every(({ id }) => id !== undefined) ? [...before, ...steps] : null;
 }
 
 /** The expression that steps from the first to the last make. */
