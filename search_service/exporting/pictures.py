@@ -23,6 +23,7 @@ from search_service.exporting.text import as_csv
 
 _SUFFIXES = {"JPEG": "jpg", "MPO": "jpg", "PNG": "png", "WEBP": "webp", "GIF": "gif"}
 _PIECE = 1 << 20
+TAR_MISSING = "__missing__/missing.csv"
 
 
 class _NotThere(Exception):
@@ -55,17 +56,20 @@ def as_zip(export: Export) -> Iterator[bytes]:
 def as_webdataset(export: Export) -> Iterator[bytes]:
     """A tar of samples 000000000.jpg, .txt (caption) and .json, as img2dataset writes them, best first.
 
-    The recipe is the "comment" of the tar's global header. An image that cannot be read is left out.
+    The recipe is the "comment" of the tar's global header. Images that cannot be read are named, with reasons, in a
+    last entry below a folder that webdataset's readers pass over: it is no sample.
     """
     sink = Sink()
     comment = json.dumps(export.recipe, ensure_ascii=False)
+    missing: list[tuple[Any, ...]] = []
     with tarfile.open(mode="w|", fileobj=sink, format=tarfile.PAX_FORMAT, pax_headers={"comment": comment}) as archive:
         for rows in export.batches():
             for row in rows:
                 key = f"{row['rank'] - 1:09d}"
                 try:
                     content, suffix = _image(export.catalogue, row)
-                except _NotThere:
+                except _NotThere as reason:
+                    missing.append((row["id"], row["source"], str(reason)))
                     continue
                 _add(archive, f"{key}.{suffix}", content)
                 if row["caption"] is not None:
@@ -74,6 +78,8 @@ def as_webdataset(export: Export) -> Iterator[bytes]:
                 _add(archive, f"{key}.json", json.dumps(told, ensure_ascii=False).encode())
                 if sink.waiting >= _PIECE:
                     yield sink.take()
+        if missing:
+            _add(archive, TAR_MISSING, _csv(missing).encode())
     yield sink.take()
 
 

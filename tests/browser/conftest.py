@@ -12,6 +12,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Playwright
 
 from tests.browser.person import PHONE, Meet, Person
+from tests.browser.saving import nothing_saved
 from tests.running import Running
 
 _ARGUMENTS = [
@@ -23,6 +24,7 @@ _ARGUMENTS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+__all__ = ["nothing_saved"]  # a fixture of saving.py, for every test here
 _NAMES = ("chromium", "chromium-browser", "google-chrome")
 
 

@@ -138,6 +138,16 @@ def test_a_mistake_is_told_in_german(meet: Meet) -> None:
     expect(person.page.locator("#problem-words")).to_have_text(GERMAN["search.empty"])
 
 
+def test_what_a_service_says_is_told_in_german_with_the_detail_after_it(meet: Meet) -> None:
+    person = meet(locale="de-DE")
+    person.expects_failures = True
+    person.visit(catalogue="demo", image="999999999")
+    words = person.page.locator("#problem-words")
+    expect(words).to_contain_text(GERMAN["server.invalid_input"])
+    expect(words).to_contain_text("(Der Dienst sagt auf Englisch: ")
+    expect(words).to_contain_text("999999999")
+
+
 def test_a_browser_that_wants_neither_gets_english(meet: Meet) -> None:
     person = meet(locale="fr-FR")
     person.visit()

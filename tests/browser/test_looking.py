@@ -178,3 +178,38 @@ def test_a_map_fits_a_phone(meet: Meet) -> None:
     phone.page.tap("#tab-answer")
     expect(phone.page.locator("#selection")).to_be_hidden()
     expect(phone.cell(0)).to_be_visible()
+
+
+def test_two_fingers_bring_the_map_closer(meet: Meet) -> None:
+    phone = meet(**PHONE)
+    phone.visit(q="a red boat")
+    phone.sees_pictures()
+    phone.page.tap("#tab-map")
+    expect(phone.page.locator("#groups .group").first).to_be_visible(timeout=_MAP_MS)
+    phone.page.wait_for_load_state("networkidle")
+    sight = "() => document.querySelector('#map-canvas').toDataURL()"
+    whole = phone.page.evaluate(sight)
+    box = phone.page.locator("#map-canvas").bounding_box()
+    assert box is not None
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    session = phone.page.context.new_cdp_session(phone.page)
+
+    def touch(kind: str, *apart: float) -> None:
+        points = [{"x": x + side * apart[0], "y": y, "id": k} for k, side in enumerate((-1, 1))] if apart else []
+        session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+
+    for wide, narrow in ((20.0, 110.0), (110.0, 20.0)):
+        touch("touchStart", wide)
+        for step in range(1, 11):
+            touch("touchMove", wide + (narrow - wide) * step / 10)
+        touch("touchEnd")
+        # The page itself is not brought closer, and two fingers neither click nor choose.
+        assert phone.page.evaluate("() => window.visualViewport.scale") == 1
+        expect(phone.page.locator("#lens")).to_be_hidden()
+        expect(phone.page.locator("#selection")).to_be_hidden()
+        if narrow > wide:
+            phone.page.wait_for_function(f"(before) => ({sight})() !== before", arg=whole)
+    # As far out as it was brought in: the same points are in sight again.
+    phone.page.tap("#map-whole")
+    phone.page.wait_for_load_state("networkidle")
+    phone.page.wait_for_function(f"(before) => ({sight})() === before", arg=whole)

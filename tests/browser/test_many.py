@@ -1,4 +1,4 @@
-"""100,000 results: all of them are there, the page holds only those in sight, and it stays quick."""
+"""100,000 results: all of them are there, the page holds only those in sight, and scrolling does no more."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.person import Person
+from tests.browser.tracing import Trace
 
 COUNT = 100_000
 
@@ -40,24 +41,52 @@ def test_anywhere_in_between_is_there_at_once(crowd: Person) -> None:
         assert crowd.page.locator(".cell").count() < 200
 
 
-def test_scrolling_does_little_work_a_frame(crowd: Person) -> None:
-    """Script time of a frame while scrolling a row at a time; a frame at 60 a second has 16 ms."""
-    spent = crowd.page.evaluate(
+def test_scrolling_changes_only_the_rows_that_come_and_go(crowd: Person) -> None:
+    """However far one scrolls, the page holds a window of the grid, and a frame makes the rows that come into sight."""
+    columns = int(crowd.page.get_attribute("#grid", "aria-colcount") or 0)
+    seen = crowd.page.evaluate(
         """async () => {
-          const box = document.querySelector("#scroller");
-          const times = [];
-          for (let i = 0; i < 60; i++) {
-            box.scrollTop += 180;
-            await new Promise((resolve) => requestAnimationFrame(resolve));
-            const start = performance.now();
-            await new Promise((resolve) => queueMicrotask(resolve));
-            box.getBoundingClientRect();
-            times.push(performance.now() - start);
+          const [box, grid] = [document.querySelector("#scroller"), document.querySelector("#grid")];
+          const row = (grid.clientHeight + 8) / Number(grid.getAttribute("aria-rowcount"));
+          let made = 0;
+          const observer = new MutationObserver((changes) => {
+            for (const node of changes.flatMap(({ addedNodes }) => [...addedNodes])) {
+              made += 1 + node.querySelectorAll("*").length;
+            }
+          });
+          observer.observe(grid, { childList: true });
+          const frame = () => new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve)));
+          const seen = [];
+          for (const start of [0, 40_000 * 20, box.scrollHeight / 2]) {
+            box.scrollTop = start;
+            await frame();
+            for (let i = 0; i < 20; i++) {
+              made = 0;
+              box.scrollTop += row;
+              await frame();
+              seen.push({ made, held: grid.querySelectorAll("*").length, page: document.querySelectorAll("*").length });
+            }
           }
-          return times.sort((a, b) => a - b)[Math.floor(times.length / 2)];
+          observer.disconnect();
+          return seen;
         }"""
     )
-    assert spent < 16
+    a_cell = 12  # elements of a picture: itself, its image, mark and words
+    rows = crowd.page.evaluate("() => document.querySelectorAll('#grid > .row').length") + 1
+    assert max(step["made"] for step in seen) <= 2 * (columns * a_cell + 1)  # two rows begin at the most
+    assert max(step["held"] for step in seen) <= (rows + 1) * (columns * a_cell + 1)
+    assert max(step["page"] for step in seen) < 2_500
+
+
+def test_scrolling_never_asks_for_the_layout_that_it_has_just_changed(crowd: Person) -> None:
+    """The browser works out where things are once a frame, and no script makes it do so again."""
+    crowd.page.wait_for_load_state("networkidle")
+    with Trace(crowd.page) as trace:
+        for speed in (600, 3_000, 30_000):
+            trace.scrolls(speed)
+        crowd.page.wait_for_timeout(300)
+    assert len(trace.named("Layout")) > 10
+    assert trace.thrashing() == []
 
 
 def test_labels_far_apart_are_refined_together(crowd: Person) -> None:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import pytest
 import requests
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
-from tests.browser.person import Person
+from tests.browser.person import PHONE, Meet, Person
 
 _SLOW_MS = 30_000
 
@@ -29,6 +33,34 @@ def test_one_mark_speaks_for_a_group_or_for_one_alone(person: Person) -> None:
     first.focus()
     person.page.keyboard.press("n")
     assert person.labels == (0, 3)
+
+
+def test_to_mark_one_alone_is_remembered(person: Person) -> None:
+    person.visit(catalogue="many", q="anything at all", where="alike:group 7")
+    together = person.page.locator("#together")
+    expect(together).to_have_attribute("aria-pressed", "true", timeout=_SLOW_MS)
+    together.click()
+    person.page.reload()
+    expect(together).to_be_visible(timeout=_SLOW_MS)
+    expect(together).to_have_attribute("aria-pressed", "false")
+    person.cell(0).click()
+    assert person.labels == (1, 0)
+    together.click()
+    person.page.reload()
+    expect(together).to_have_attribute("aria-pressed", "true", timeout=_SLOW_MS)
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("device", ["desk", "phone"])
+def test_axe_finds_nothing_where_pictures_are_alike(meet: Meet, theme: Any, device: str) -> None:
+    person = meet(**(PHONE if device == "phone" else {}), color_scheme=theme, reduced_motion="reduce")
+    person.visit(catalogue="many", q="anything at all", where="alike:group 7")
+    expect(person.cell(0).locator(".alike")).to_have_text("3 alike", timeout=_SLOW_MS)
+    person.mark_right(0)
+    person.page.click("#captions")
+    found = Axe().run(person.page).response["violations"]
+    assert [(rule["id"], rule["nodes"][0]["html"][:200]) for rule in found] == []
+    person.width_is_kept()
 
 
 def test_the_api_tells_groups_in_and_outside_the_answer(person: Person) -> None:

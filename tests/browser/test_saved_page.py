@@ -1,58 +1,23 @@
-"""Saved searches as a person uses them: saved, found again elsewhere, run again, combined, deleted by mistake."""
+"""Saved searches as a person uses them: saved, found again elsewhere, run again, deleted by mistake."""
 
 from __future__ import annotations
 
 import csv
-import json
 import re
 import sqlite3
-from collections.abc import Iterator
+import time
 from pathlib import Path
-from typing import Any
 
 import pytest
 import requests
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
-from tests.browser.person import CELL, PHONE, Meet, Person
+from tests.browser.person import CELL, Meet, Person
+from tests.browser.saving import save, saved_by_api
 from tests.pipeline.support import Preprocessing, write_images
 from tests.running import ROOT, Running
 
-
-@pytest.fixture(autouse=True)
-def _nothing_saved(services: Running) -> Iterator[None]:
-    """The services are shared by all tests: what one has saved is gone for the next."""
-    yield
-    listing = requests.get(f"{services.url}/api/saved", timeout=30).json()
-    for kind in ("collections", "searches"):
-        for entry in listing[kind]:
-            address = f"{services.url}/api/saved/{kind}/{entry['id']}"
-            requests.delete(address, json={"version": entry["version"]}, timeout=30)
-
-
-def save(person: Person, name: str, notes: str = "") -> None:
-    """Saves what is shown and goes to where it is kept."""
-    person.page.click("#keep")
-    panel = person.page.locator("#keep-panel")
-    panel.get_by_label("Name").fill(name)
-    panel.get_by_label("Notes").fill(notes)
-    panel.get_by_role("button", name="Save the search").click()
-    panel.get_by_role("link", name="Look at it").click()
-    expect(person.page.locator(".one-name")).to_have_text(name)
-    expect(person.page.locator(CELL).first).to_be_visible()
-
-
-def saved_by_api(services: Running, text: str, catalogue: str = "demo") -> dict[str, Any]:
-    """A saved search that somebody else made; with labels, so that a model answers."""
-    at = f"{services.url}/api/catalogues/{catalogue}/search"
-    ids = [hit["id"] for hit in requests.post(at, json={"text": text}, timeout=30).json()["hits"]]
-    body = {"text": text, "positive": ids[:4], "negative": ids[-4:]}
-    answer = requests.post(at, json=body, timeout=30).json()
-    body = {"name": text, "catalogue": catalogue, "result_set": answer["result_set"], "address": f"?q={text}"}
-    saved = requests.post(f"{services.url}/api/saved/searches", json=body, timeout=30)
-    assert saved.status_code == 201, saved.text
-    return dict(saved.json())
+pytestmark = pytest.mark.usefixtures("nothing_saved")
 
 
 def test_a_search_is_saved_and_opened_elsewhere_with_its_rounds_and_marks(person: Person, meet: Meet) -> None:
@@ -125,32 +90,6 @@ def test_what_was_deleted_comes_back(person: Person, services: Running) -> None:
     expect(person.page.locator(".card")).to_have_count(1)
 
 
-def test_searches_are_combined_into_a_collection(person: Person, services: Running) -> None:
-    boats, houses = saved_by_api(services, "a red boat"), saved_by_api(services, "a house in the snow")
-    person.expects_failures = True  # deleting what is in use is refused below
-    person.open(f"{services.url}/saved?id={boats['id']}")
-    page = person.page
-    page.get_by_role("button", name="Combine").click()
-    totals = {}
-    for how in ("and", "or", "not"):
-        page.get_by_label("How search 2 is joined").select_option(how)
-        expect(page.locator("#combiner-count")).to_have_text(re.compile(r"\d+ image"))
-        page.wait_for_timeout(400)
-        totals[how] = int(re.sub(r"\D", "", page.inner_text("#combiner-count")))
-    assert totals["or"] == boats["total"] + houses["total"] - totals["and"]
-    assert totals["not"] == boats["total"] - totals["and"]
-    page.locator("#combiner").get_by_label("Name").fill("Boats alone")
-    page.get_by_role("button", name="Save the collection").click()
-    expect(page.locator(".one-name")).to_have_text("Boats alone")
-    expect(page.locator(".one-words")).to_have_text("“a red boat” but not in “a house in the snow”")
-    expect(page.locator(".one-facts")).to_contain_text(f"{totals['not']:,} image")
-    # What it is made of stays until it is gone itself.
-    page.locator(".card", has_text="a red boat").last.click()
-    expect(page.locator(".one-facts")).to_contain_text("part of “Boats alone”")
-    page.get_by_role("button", name="Delete").click()
-    expect(page.locator("#problem")).to_contain_text("is part of “Boats alone”")
-
-
 def test_by_keyboard_alone(person: Person, services: Running) -> None:
     saved_by_api(services, "a red boat")
     person.open(f"{services.url}/saved")
@@ -199,17 +138,14 @@ def test_run_again_shows_the_new_ones_as_pictures(meet: Meet, tmp_path: Path) ->
 
 
 def wait_for_generation(running: Running, generation: int) -> None:
-    import time
-
     for service in ("search", "data"):
         for _ in range(300):
-            listed = requests.get(f"{running.address('search')}/v1/catalogues", timeout=10).json()["catalogues"]
+            listed = requests.get(f"{running.address(service)}/v1/catalogues", timeout=10).json()["catalogues"]
             if listed and listed[0]["generation"] >= generation:
                 break
             time.sleep(0.1)
         else:
             pytest.fail(f"The {service} service did not see generation {generation}")
-    time.sleep(2.5)  # the data service looks every two seconds
 
 
 def test_without_its_database_the_page_searches_on_and_says_what_is_wrong(
@@ -246,51 +182,3 @@ def test_a_link_to_what_is_gone_says_so(person: Person, services: Running) -> No
     person.open(f"{services.url}/saved?id=nothing")
     expect(person.page.locator("#problem")).to_contain_text("not saved here any more")
     expect(person.page.get_by_role("heading", name="Nothing is saved yet.")).to_be_visible()
-
-
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("device", ["desk", "phone"])
-def test_axe_finds_nothing_in_any_state(meet: Meet, services: Running, theme: str, device: str) -> None:
-    options = {**(PHONE if device == "phone" else {}), "color_scheme": theme}
-    person = meet(**options)
-    page = person.page
-
-    def clean(state: str) -> None:
-        page.wait_for_timeout(250)
-        found = Axe().run(page)
-        assert found.violations_count == 0, f"{state}: {json.dumps(found.response['violations'], indent=1)[:3000]}"
-        person.width_is_kept()
-
-    person.open(f"{services.url}/saved")
-    clean("empty")
-    saved, _ = saved_by_api(services, "a red boat"), saved_by_api(services, "a house in the snow")
-    person.open(f"{services.url}/saved")
-    clean("list")
-    person.page.locator(".card").last.click()
-    expect(page.locator(CELL).first).to_be_visible()
-    clean("one")
-    page.get_by_role("button", name="Run again").click()
-    expect(page.locator(".ran")).to_be_visible()
-    clean("run again")
-    page.get_by_role("button", name="Save as a file").click()
-    clean("files")
-    page.keyboard.press("Escape")
-    page.get_by_role("button", name="Name and notes").click()
-    clean("name and notes")
-    page.keyboard.press("Escape")
-    person.cell(0).click()
-    clean("large")
-    page.keyboard.press("Escape")
-    page.get_by_role("button", name="Delete").click()
-    expect(page.locator("#told")).to_be_visible()
-    clean("deleted")
-    page.click("#told-undo")
-    expect(page.locator(".one-name")).to_have_text(saved["name"])
-    if device == "desk":
-        page.get_by_role("button", name="Combine").click()
-        clean("combine")
-        page.keyboard.press("Escape")
-    person.visit(q="a red boat")
-    person.sees_pictures()
-    page.click("#keep")
-    clean("panel")

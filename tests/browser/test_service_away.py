@@ -92,3 +92,32 @@ def test_pictures_come_back_with_the_data_service(watcher: Person, fragile: Runn
     fragile.start("data")
     expect(watcher.page.locator("#connection")).to_be_hidden(timeout=_RECOVERY_MS)
     expect(watcher.page.locator(f"{CELL}[data-image=missing]")).to_have_count(0)
+
+
+def test_the_map_stays_while_the_search_is_away(watcher: Person, fragile: Running) -> None:
+    """Groups can be marked and undone, another view waits for its answer, and nothing has to be begun again."""
+    page, bar = watcher.page, watcher.page.locator("#connection")
+    page.click("#tab-map")
+    group = page.locator("#groups .group").first
+    expect(group).to_be_visible(timeout=_RECOVERY_MS)
+    groups = page.locator("#groups .group").count()
+    fragile.kill("search")
+    group.click()
+    expect(page.locator("#selection")).to_be_visible()
+    page.keyboard.press("p")
+    right, _ = watcher.labels
+    assert right > 0
+    page.click("#tab-figures")  # not known yet: it is asked for until it comes
+    expect(bar).to_contain_text("The search service does not answer")
+    page.click("#tab-map")
+    assert page.locator("#groups .group").count() == groups
+    page.keyboard.press("z")
+    assert watcher.labels == (0, 0)
+    page.click("#tab-figures")
+    fragile.start("search")
+    expect(bar).to_be_hidden(timeout=_RECOVERY_MS)
+    expect(page.locator("#figures .figure").first).to_be_visible(timeout=_RECOVERY_MS)
+    # A map that was never asked for comes after a restart, too: the answer is made anew.
+    watcher.search("a blue car")
+    page.click("#tab-map")
+    expect(page.locator("#groups .group").first).to_be_visible(timeout=_RECOVERY_MS)

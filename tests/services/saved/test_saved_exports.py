@@ -175,6 +175,9 @@ def test_an_image_that_is_gone_is_told(noise_data: Path, own_data: Path) -> None
         ]
         with tarfile.open(fileobj=io.BytesIO(b"".join(written(export, "webdataset").pieces))) as tar:
             assert len([name for name in tar.getnames() if name.endswith(".png")]) == 3
+            assert tar.getnames()[-1] == "__missing__/missing.csv"
+            told = tar.extractfile("__missing__/missing.csv").read().decode()  # type: ignore[union-attr]
+            assert list(csv.DictReader(io.StringIO(told))) == missing
         for form in ("csv", "json", "parquet", "coco"):
             assert b"".join(written(export, form).pieces)  # type: ignore[arg-type]
     finally:

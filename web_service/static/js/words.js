@@ -25,9 +25,13 @@ export function t(key, values = {}) {
   return form.replace(/\{(\w+)\}/g, (_, name) => (typeof values[name] === "number" ? number(values[name]) : String(values[name])));
 }
 
-/** What a service said was wrong. They speak English: another language says less, but understandably. */
+/**
+ * What a service said was wrong. They speak English: in another language fixed words say what kind of mistake it is, by
+ * its code, and the service's own words, which know the detail, stand after them.
+ */
 export function serverWords(code, message) {
   const known = `server.${code}`;
-  if (message && (language === "en" || !(known in messages))) return message;
-  return t(known in messages ? known : "server.error");
+  const words = t(known in messages ? known : "server.error");
+  if (language === "en") return message || words;
+  return message ? t("server.detail", { words, detail: message }) : words;
 }

@@ -1,9 +1,11 @@
-// The map's drawing and its gestures: points and pictures on a canvas, to be moved, brought closer and encircled.
+// The map: which part of it is in sight, which points are pictures there and which dots, and what is under a click.
+
+import { listenToGestures } from "./map-gestures.js";
+import { MapPaint } from "./map-paint.js";
 
 const CLOSEST = 40; // times the scale at which the whole map fits
-const STEP = 1.5; // of a key or a button
+const STEP = 1.5; // of a button
 const NEAR = 14; // px within which a click means a point
-const STILL = 4; // px that a click may move
 const REST_MS = 120;
 const AROUND = [-1, 0, 1].flatMap((a) => [-1, 0, 1].map((b) => [a, b]));
 const PICTURES = { least: 40, most: 104, kept: 1500 };
@@ -11,29 +13,23 @@ const PICTURES = { least: 40, most: 104, kept: 1500 };
 export class MapCanvas {
   points = null; // {ids, x, y, group}
   lasso = false; // whether a drag encircles instead of moving
+  path = null; // [[x, y], ...] of the line being drawn
   highlit = null; // the group that is pointed at
   chosen = new Set(); // ids
   #view = { scale: 1, x: 0, y: 0 }; // screen = (point - (x, y)) * scale
   #fit = 1;
   #frame = null;
   #resting = null;
-  #path = null; // [[x, y], ...] of the lasso being drawn
-  #fingers = new Map();
   #drawn = []; // [index, x, y, half] of the pictures last drawn
   #images = new Map();
-  #colours = {};
 
   /** `labelOf(id)`: "right", "wrong" or "none"; `pictureOf(id, size)`: an address; `choose(ids)`; `look(id)`. */
   constructor(canvas, parts) {
-    Object.assign(this, { canvas, context: canvas.getContext("2d"), ...parts });
+    Object.assign(this, { canvas, paint: new MapPaint(canvas), ...parts });
     new ResizeObserver(() => this.#resized()).observe(canvas);
     new MutationObserver(() => this.recolour()).observe(document.documentElement, { attributeFilter: ["data-theme"] });
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.recolour());
-    canvas.addEventListener("wheel", (event) => this.#wheel(event), { passive: false });
-    canvas.addEventListener("pointerdown", (event) => this.#down(event));
-    canvas.addEventListener("pointermove", (event) => this.#move(event));
-    for (const type of ["pointerup", "pointercancel"]) canvas.addEventListener(type, (event) => this.#up(event));
-    canvas.addEventListener("keydown", (event) => this.#key(event));
+    listenToGestures(canvas, this);
   }
 
   show(points, grid) {
@@ -60,6 +56,12 @@ export class MapCanvas {
     this.draw();
   }
 
+  pan(dx, dy) {
+    this.#view.x += dx / this.#view.scale;
+    this.#view.y += dy / this.#view.scale;
+    this.draw();
+  }
+
   draw() {
     this.#frame ??= requestAnimationFrame(() => {
       this.#frame = null;
@@ -70,13 +72,26 @@ export class MapCanvas {
   }
 
   recolour() {
-    const { canvas } = this;
-    for (const name of ["ground", "edge", "right", "wrong", "accent", "on-label"]) {
-      canvas.style.color = `var(--${name})`;
-      this.#colours[name] = getComputedStyle(canvas).color;
-    }
-    canvas.style.color = "";
+    this.paint.recolour();
     this.draw();
+  }
+
+  /** Looks closer at the picture at a place, or at the point nearest to it; nothing there: nothing is chosen any more. */
+  click(x, y) {
+    const on = this.#drawn.findLast(([, px, py, half]) => Math.abs(px - x) <= half && Math.abs(py - y) <= half);
+    if (on) return this.look(this.points.ids[on[0]]);
+    const near = this.#inSight(this.canvas.clientWidth, this.canvas.clientHeight)
+      .map(([i, px, py]) => [i, Math.hypot(px - x, py - y)])
+      .filter(([, distance]) => distance < NEAR)
+      .sort((a, b) => a[1] - b[1])[0];
+    return near ? this.look(this.points.ids[near[0]]) : this.choose([]);
+  }
+
+  /** Chooses what lies inside a line on the canvas. */
+  encircle(path) {
+    const places = this.#inSight(this.canvas.clientWidth, this.canvas.clientHeight);
+    const inside = this.paint.inside(path, places.map(([, x, y]) => [x, y]));
+    this.choose(places.filter((_place, k) => inside[k]).map(([i]) => this.points.ids[i]));
   }
 
   #resized() {
@@ -94,15 +109,20 @@ export class MapCanvas {
 
   #paint() {
     if (!this.points) return;
-    const { context, canvas } = this;
-    const ratio = window.devicePixelRatio || 1;
-    const [width, height] = [canvas.width / ratio, canvas.height / ratio];
-    context.setTransform(ratio, 0, 0, ratio, 0, 0);
-    context.clearRect(0, 0, width, height);
-    const [pictures, dots] = this.#parted(this.#inSight(width, height));
-    this.#paintDots(dots);
-    for (const picture of pictures) this.#paintPicture(...picture);
-    if (this.#path) this.#paintPath();
+    const [pictures, dots] = this.#parted(this.#inSight(...this.paint.clear()));
+    const { ids, group } = this.points;
+    const marked = [];
+    for (const place of dots) {
+      const [i, x, y] = place;
+      if (this.labelOf(ids[i]) !== "none") marked.push(place);
+      else this.paint.dot(x, y, { chosen: this.chosen.has(ids[i]) || group[i] === this.highlit });
+    }
+    for (const [i, x, y] of marked) this.paint.mark(this.labelOf(ids[i]), x, y);
+    for (const [i, ...place] of pictures) {
+      const faint = this.highlit !== null && group[i] !== this.highlit;
+      this.paint.picture(this.#images.get(ids[i]), ...place, { label: this.labelOf(ids[i]), chosen: this.chosen.has(ids[i]), faint });
+    }
+    if (this.path) this.paint.path(this.path);
   }
 
   /** [index, x, y] on the canvas of every point in sight, best first. */
@@ -146,73 +166,6 @@ export class MapCanvas {
     return Boolean(this.#images.get(id)?.naturalWidth);
   }
 
-  #paintPicture(i, x, y, half) {
-    const { context } = this;
-    const size = 2 * half;
-    const id = this.points.ids[i];
-    const image = this.#images.get(id);
-    const side = Math.min(image.naturalWidth, image.naturalHeight);
-    const from = [(image.naturalWidth - side) / 2, (image.naturalHeight - side) / 2];
-    const label = this.labelOf(id);
-    context.globalAlpha = this.highlit === null || this.points.group[i] === this.highlit ? 1 : 0.25;
-    context.drawImage(image, ...from, side, side, x - half, y - half, size, size);
-    context.globalAlpha = 1;
-    const colour = this.chosen.has(id) ? "accent" : label === "none" ? null : label;
-    if (colour) {
-      context.lineWidth = 3;
-      context.strokeStyle = this.#colours[colour];
-      context.strokeRect(x - half + 1.5, y - half + 1.5, size - 3, size - 3);
-    }
-    if (label !== "none") this.#paintMark(label, x - half + 10, y - half + 10);
-  }
-
-  #paintDots(places) {
-    const { context } = this;
-    const marked = [];
-    context.fillStyle = this.#colours.edge;
-    for (const place of places) {
-      const [i, x, y] = place;
-      const id = this.points.ids[i];
-      if (this.labelOf(id) !== "none") marked.push(place);
-      else if (this.chosen.has(id) || this.points.group[i] === this.highlit) {
-        context.fillStyle = this.#colours.accent;
-        context.fillRect(x - 2.5, y - 2.5, 5, 5);
-        context.fillStyle = this.#colours.edge;
-      } else context.fillRect(x - 1.5, y - 1.5, 3, 3);
-    }
-    for (const [i, x, y] of marked) this.#paintMark(this.labelOf(this.points.ids[i]), x, y);
-  }
-
-  /** A round tick or a square cross, as everywhere on the page: the shape says it as well as the colour. */
-  #paintMark(label, x, y) {
-    const { context } = this;
-    context.fillStyle = this.#colours[label];
-    context.strokeStyle = this.#colours["on-label"];
-    context.lineWidth = 1.6;
-    context.beginPath();
-    if (label === "right") context.arc(x, y, 7, 0, 7);
-    else context.rect(x - 6, y - 6, 12, 12);
-    context.fill();
-    context.beginPath();
-    const strokes = label === "right" ? [[-3, 0], [-0.8, 2.4], [3.2, -2.6]] : [[-2.8, -2.8], [2.8, 2.8], null, [2.8, -2.8], [-2.8, 2.8]];
-    strokes.forEach((at, k) => at && context[k === 0 || strokes[k - 1] === null ? "moveTo" : "lineTo"](x + at[0], y + at[1]));
-    context.stroke();
-  }
-
-  #paintPath() {
-    const { context } = this;
-    context.beginPath();
-    this.#path.forEach(([x, y], k) => context[k ? "lineTo" : "moveTo"](x, y));
-    context.closePath();
-    context.strokeStyle = this.#colours.accent;
-    context.lineWidth = 2;
-    context.stroke();
-    context.globalAlpha = 0.12;
-    context.fillStyle = this.#colours.accent;
-    context.fill();
-    context.globalAlpha = 1;
-  }
-
   /** Asks for the pictures of what is in sight, once it rests. */
   #load() {
     const size = this.#pictureSize;
@@ -226,92 +179,5 @@ export class MapCanvas {
       this.#images.set(id, image);
     }
     for (const id of this.#images.keys()) if (this.#images.size > PICTURES.kept) this.#images.delete(id);
-  }
-
-  #at(event) {
-    const box = this.canvas.getBoundingClientRect();
-    return [event.clientX - box.left, event.clientY - box.top];
-  }
-
-  #wheel(event) {
-    event.preventDefault();
-    this.zoom(Math.exp(-event.deltaY * (event.ctrlKey ? 0.01 : 0.0015)), ...this.#at(event));
-  }
-
-  #down(event) {
-    if (event.button > 0) return;
-    this.canvas.setPointerCapture(event.pointerId);
-    this.#fingers.set(event.pointerId, { from: this.#at(event), at: this.#at(event), moved: false });
-    if (this.#fingers.size > 1) this.#path = null;
-    else if (this.lasso || event.shiftKey) this.#path = [this.#at(event)];
-  }
-
-  #move(event) {
-    const finger = this.#fingers.get(event.pointerId);
-    if (!finger) return;
-    const [x, y] = this.#at(event);
-    const [bx, by] = finger.at;
-    finger.moved ||= Math.hypot(x - finger.from[0], y - finger.from[1]) > STILL;
-    if (this.#fingers.size === 2) {
-      const [other] = [...this.#fingers.entries()].filter(([id]) => id !== event.pointerId).map(([, one]) => one.at);
-      const [before, now] = [Math.hypot(bx - other[0], by - other[1]), Math.hypot(x - other[0], y - other[1])];
-      if (before > 1) this.zoom(now / before, (x + other[0]) / 2, (y + other[1]) / 2);
-    } else if (this.#path) {
-      this.#path.push([x, y]);
-      this.draw();
-    } else if (finger.moved) {
-      this.#pan(bx - x, by - y);
-    }
-    finger.at = [x, y];
-  }
-
-  #up(event) {
-    const finger = this.#fingers.get(event.pointerId);
-    this.#fingers.delete(event.pointerId);
-    const path = this.#path;
-    this.#path = null;
-    if (!finger || event.type === "pointercancel") return this.draw();
-    if (path && finger.moved) return this.choose(this.#inside(path));
-    if (!finger.moved) this.#click(...finger.at);
-    return this.draw();
-  }
-
-  #pan(dx, dy) {
-    this.#view.x += dx / this.#view.scale;
-    this.#view.y += dy / this.#view.scale;
-    this.draw();
-  }
-
-  #click(x, y) {
-    const on = this.#drawn.findLast(([, px, py, half]) => Math.abs(px - x) <= half && Math.abs(py - y) <= half);
-    if (on) return this.look(this.points.ids[on[0]]);
-    const near = this.#inSight(this.canvas.clientWidth, this.canvas.clientHeight)
-      .map(([i, px, py]) => [i, Math.hypot(px - x, py - y)])
-      .filter(([, distance]) => distance < NEAR)
-      .sort((a, b) => a[1] - b[1])[0];
-    return near ? this.look(this.points.ids[near[0]]) : this.choose([]);
-  }
-
-  /** Ids inside a path on the canvas: the browser knows what is inside. */
-  #inside(path) {
-    const shape = new Path2D();
-    path.forEach(([x, y], k) => shape[k ? "lineTo" : "moveTo"](x, y));
-    shape.closePath();
-    this.context.setTransform(1, 0, 0, 1, 0, 0);
-    return this.#inSight(this.canvas.clientWidth, this.canvas.clientHeight)
-      .filter(([, x, y]) => this.context.isPointInPath(shape, x, y, "evenodd"))
-      .map(([i]) => this.points.ids[i]);
-  }
-
-  #key(event) {
-    if (event.ctrlKey || event.metaKey || event.altKey) return;
-    const pan = 60;
-    const actions = {
-      ArrowLeft: () => this.#pan(-pan, 0), ArrowRight: () => this.#pan(pan, 0), ArrowUp: () => this.#pan(0, -pan), ArrowDown: () => this.#pan(0, pan),
-      "+": () => this.zoom(), "=": () => this.zoom(), "-": () => this.zoom(1 / STEP), Home: () => this.whole(),
-    };
-    if (!(event.key in actions)) return;
-    event.preventDefault();
-    actions[event.key]();
   }
 }
