@@ -132,6 +132,14 @@ def test_looking_closer_marks_and_moves_without_leaving(searching: Person) -> No
     press("ArrowRight")
     expect(searching.page.locator("#lens-place")).to_have_text(re.compile("^2 of "))
     press("n")
+    # Its neighbours stand below it with their marks, each a click away.
+    neighbours = searching.page.locator("#lens-strip li")
+    expect(neighbours).to_have_count(9)
+    assert [neighbours.nth(i).get_attribute("data-state") for i in range(3)] == ["right", "wrong", "none"]
+    expect(neighbours.nth(1).locator("button")).to_have_attribute("aria-current", "true")
+    neighbours.nth(4).locator("button").click()
+    expect(searching.page.locator("#lens-place")).to_have_text(re.compile("^5 of "))
+    neighbours.nth(1).locator("button").click()
     press("Escape")
     expect(lens).to_be_hidden()
     expect(searching.cell(1)).to_be_focused()

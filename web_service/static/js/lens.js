@@ -6,6 +6,7 @@ import { addPicture, goOnFrom } from "./changing.js";
 import { $, $$, h } from "./dom.js";
 import { count, score } from "./format.js";
 import { items } from "./items.js";
+import { drawStrip } from "./lens-strip.js";
 import { RIGHT, WRONG } from "./round.js";
 import { stateOf } from "./cell.js";
 import { t } from "./words.js";
@@ -36,7 +37,7 @@ export class Lens {
     }
     this.image.addEventListener("load", () => this.#drawImage());
     this.image.addEventListener("error", () => (this.dialog.dataset.image = "missing"));
-    app.on("labels", () => this.dialog.open && this.#drawLabel());
+    app.on("labels", () => this.dialog.open && (this.#drawLabel(), this.#drawStrip()));
     items.on("loaded", () => this.dialog.open && this.#drawWords());
   }
 
@@ -56,8 +57,11 @@ export class Lens {
     return this.#ids ? this.#ids.length : (this.grid.hits?.total ?? 0);
   }
 
-  async #move(step) {
-    const next = this.#at + step;
+  #move(step) {
+    return this.#go(this.#at + step);
+  }
+
+  async #go(next) {
     if (next < 0 || next >= this.#total) return;
     if (!this.#ids) await this.grid.hits.need(next, next);
     this.#at = next;
@@ -86,7 +90,14 @@ export class Lens {
     $("#lens-add").hidden = !app.session.query.compose;
     this.#drawWords();
     this.#drawLabel();
+    this.#drawStrip();
     this.#explain(hit.id);
+  }
+
+  #drawStrip() {
+    const idOf = (index) => (this.#ids ? this.#ids[index] : this.grid.hits.at(index)?.id);
+    const labelled = (id) => stateOf(app.round?.draft.get(id));
+    drawStrip({ at: this.#at, total: this.#total, catalogue: app.session.catalogue, idOf, stateOf: labelled, go: (index) => this.#go(index) });
   }
 
   async #explain(id) {
