@@ -5,7 +5,7 @@
 Needs the services running and Playwright with a Chromium (CHROMIUM_PATH, or the system's). Both pages are scrolled by
 the browser's own gesture at the same speeds, in turns, in one browser. A frame is dropped where the time between two
 frames says that one was left out; the empty page drops what the machine itself cannot draw. Work per frame is the
-processor time of the page's main thread: script, style and layout, and all.
+processor time of the page's main thread: script, style and layout, and all; busy is its share of the time.
 """
 
 from __future__ import annotations
@@ -55,6 +55,7 @@ def measured(page: Page, session: CDPSession, speed: int) -> dict[str, float]:
     return {
         "frames": len(between),
         "dropped": (due - len(between)) / max(1, due),
+        "busy": 1000 * (after["all"] - before["all"]) / max(1.0, frames[-1] - frames[0]),
         **{f"{name} ms": 1000 * (after[name] - before[name]) / max(1, len(between)) for name in _STEPS},
     }
 
@@ -101,12 +102,12 @@ def main() -> None:
             results["runs"][how] = {name: _medians(found) for name, found in runs.items()}
         browser.close()
     print(f"{results['images']} images; medians of {asked.repeats} scrolls of {_SECONDS:g} s, in turns\n")
-    print("| scrolled | page | frames | dropped | " + " | ".join(f"{name} ms" for name in _STEPS) + " |")
-    print("| --- | --- | ---: | ---: | " + " | ".join("---:" for _ in _STEPS) + " |")
+    print("| scrolled | page | frames | dropped | busy | " + " | ".join(f"{name} ms" for name in _STEPS) + " |")
+    print("| --- | --- | ---: | ---: | ---: | " + " | ".join("---:" for _ in _STEPS) + " |")
     for how, found in results["runs"].items():
         for name, run in found.items():
             steps = " | ".join(f"{run[f'{step} ms']:.2f}" for step in _STEPS)
-            print(f"| {how} | {name} | {run['frames']:.0f} | {run['dropped']:.1%} | {steps} |")
+            print(f"| {how} | {name} | {run['frames']:.0f} | {run['dropped']:.1%} | {run['busy']:.1%} | {steps} |")
     if asked.json:
         asked.json.write_text(json.dumps(results, indent=2) + "\n")
 
