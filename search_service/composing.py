@@ -17,6 +17,7 @@ from clip_branches.composing.methods import (
     Composer,
     available_methods,
     load_composer,
+    takes_raw,
 )
 from clip_branches.composing.sums import slerp, unit, weighted_sum
 from clip_branches.encoding import Encoder, Head
@@ -53,7 +54,12 @@ class QueryComposer:
         self._loaded: dict[str, Composer] = {}
         fits = folder is not None and (folder / LIFT_FILE).is_file() and _same(encoder.head, own_head)
         self._lift = Lift.load(folder / LIFT_FILE) if folder is not None and fits else None
-        self.methods = available_methods(folder if fits else None)
+        found = available_methods(folder if fits else None)
+        # Codes tell where a vector points, not how long the tower made it: what wants that cannot be given it.
+        self._raw = {
+            name for name in found if name in _FILES and folder is not None and takes_raw(folder / _FILES[name])
+        }
+        self.methods = tuple(name for name in found if name not in self._raw)
 
     def named(self, method: str | None) -> str:
         """The method to take for ``method`` (None: the service's), with a digest of its network.
@@ -64,6 +70,13 @@ class QueryComposer:
         name = method or self._configured
         if name == "auto":
             name = next(one for one in _PREFERRED if one in self.methods)
+        if name in self._raw:
+            raise InvalidInput(
+                f"The 'method' of 'compose' must be one of {', '.join(self.methods)} for this catalogue. Its model's "
+                f"{name} network takes vectors as the towers give them, whose length no stored code keeps: train one "
+                "without --raw.",
+                field="compose.method",
+            )
         if name not in self.methods:
             raise InvalidInput(
                 f"The 'method' of 'compose' must be one of {', '.join(self.methods)} for this catalogue. "

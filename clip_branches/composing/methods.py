@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal, Protocol, get_args
 
 import numpy as np
 import numpy.typing as npt
+from safetensors import SafetensorError, safe_open
 
 from clip_branches.composing.sums import slerp, unit, weighted_sum
-from clip_branches.errors import ConfigurationError
+from clip_branches.errors import ConfigurationError, DamagedFile
 
 if TYPE_CHECKING:
     from clip_branches.encoding import Encoder
@@ -154,6 +156,17 @@ def available_methods(folder: Path | None) -> tuple[MethodName, ...]:
     return tuple(
         name for name in METHODS if name not in files or (folder is not None and (folder / files[name]).is_file())
     )
+
+
+def takes_raw(path: Path) -> bool:
+    """Whether the network in ``path`` wants vectors as the towers give them, as published ones do."""
+    if path.suffix != ".safetensors":
+        return True
+    try:
+        with safe_open(path, framework="numpy") as file:
+            return bool(json.loads((file.metadata() or {})["network"]).get("raw", False))
+    except (OSError, SafetensorError, KeyError, ValueError) as error:
+        raise DamagedFile(f"{path} must be a network of this project. Got: {error}") from error
 
 
 def _require_width(path: Path, found: int, needed: int) -> None:

@@ -167,3 +167,20 @@ def test_networks_beside_the_model_are_used_and_a_new_one_is_another_answer(
     Combiner(Combiner.load(folder / COMBINER_FILE).width, 16, 32).save(folder / COMBINER_FILE)
     assert ask(with_networks(), image_id=7, compose=body)["result_set"] != auto["result_set"]
     assert ask(with_networks(compose="slerp"), image_id=7, compose=body)["result_set"] == named["slerp"]["result_set"]
+
+
+def test_a_network_for_raw_vectors_is_left_out_and_says_why(
+    with_networks: Callable[..., FlaskClient], tmp_path: Path
+) -> None:
+    path = tmp_path / "models" / "tiny" / COMBINER_FILE
+    Combiner(Combiner.load(path).width, 16, 32, raw=True).save(path)
+    client = with_networks()
+    body = composed(["a red boat"])
+    inverted = ask(client, image_id=7, compose={**body, "method": "inversion"})
+    assert ask(client, image_id=7, compose=body)["result_set"] == inverted["result_set"]
+    answer = client.post(
+        f"/v1/catalogues/{NAME}/search", json={"image_id": 7, "compose": {**body, "method": "combiner"}}
+    )
+    assert answer.status_code == 400
+    assert answer.json is not None
+    assert "train one without --raw" in answer.json["error"]["message"]
