@@ -16,6 +16,7 @@ from clip_branches.composing.methods import (
     INVERSION_FILE,
     Composer,
     available_methods,
+    compose_projected,
     load_composer,
     takes_raw,
 )
@@ -112,16 +113,17 @@ class QueryComposer:
         self, asked: Composition, look: Vector, stored: Vector, weights: Vector, uploaded: Vector, tell: Tell
     ) -> Vector:
         words, amounts = [text for text, _ in asked.words], np.array([w for _, w in asked.words], np.float32)
-        told = _mean(tell(words), amounts)
+        each = tell(words)
+        told = _mean(each, amounts)
         name = asked.method.partition("@")[0]
         if name not in _FILES or self._lift is None:
             return (slerp if name == "slerp" else weighted_sum)(look[None], told[None], asked.balance)[0]
         references = [self._lift(stored)] if len(stored) else []
         reference = _mean(np.concatenate([*references, uploaded]), weights)
+        references_of = np.repeat(reference[None], len(words), axis=0)
         with self._lock:
-            made = self._composer(name).compose(np.repeat(reference[None], len(words), axis=0), words)
-        project = self._encoder.project_images if self._composer(name).side == "images" else self._encoder.project_texts
-        query = _mean(project(made), amounts)
+            made = compose_projected(self._composer(name), self._encoder, references_of, words, each)
+        query = _mean(made, amounts)
         if asked.balance < 0.5:
             return slerp(look[None], query[None], 2 * asked.balance)[0]
         return slerp(query[None], told[None], 2 * asked.balance - 1)[0]

@@ -38,7 +38,7 @@ class Inversion(nn.Module):
     reach : 0 where what is said is the query, as published. Else the query is the image's own vector, moved by
         ``reach`` times the way from what is said of it alone to what is said with the words: what no words tell of
         an image, such as its style, stays as it is.
-    tell : how much the words' own vector is added to that.
+    tell : how much the words' own vector is added to that, behind a projection head where there is one.
     """
 
     gap: torch.Tensor
@@ -178,18 +178,25 @@ class InvertedText:
 
 
 def changed(
-    network: Inversion, tower: InvertedText, images: torch.Tensor, told: torch.Tensor, tokens: torch.Tensor
+    network: Inversion,
+    tower: InvertedText,
+    images: torch.Tensor,
+    told: torch.Tensor,
+    tokens: torch.Tensor,
+    *,
+    tell: float = 0.0,
 ) -> torch.Tensor:
     """What is asked by unit ``images`` [batch, d] and the words that change them, unit [batch, d].
 
-    ``told`` [batch, d] are the words' vectors, ``tokens`` [batch, context] what is said of the image with them.
+    ``told`` [batch, d] are the words' vectors, of which ``tell`` is added, ``tokens`` [batch, context] what is said of
+    the image with them.
     """
     own = network.words_of_images(images)
     alone = tower.tokens([network.alone]).expand(len(images), -1)
     plain = tower.embed(alone, own, alone == tower.pseudo_token)
     words = network.words_of_images(images, told) if network.context else own
     said = tower.embed(tokens, words, tokens == tower.pseudo_token)
-    return nn.functional.normalize(images + network.reach * (said - plain) + network.tell * told, dim=-1)
+    return nn.functional.normalize(images + network.reach * (said - plain) + tell * told, dim=-1)
 
 
 def _pooled_at_highest(tower: Any) -> bool:

@@ -35,14 +35,19 @@ class Composer(Protocol):
     name : of the method.
     side : what the composed vectors are like, "images" or "texts": which projection head takes them on.
     raw : whether image vectors go in as the tower gives them, not at length 1.
+    tell : how much of the words' own unit vectors is added to what is composed.
     """
 
     name: MethodName
     side: Side
     raw: bool
+    tell: float
 
-    def compose(self, images: Array, texts: Sequence[str]) -> Array:
-        """Unit vectors (n, d), float32, of image vectors (n, d) and their n texts."""
+    def compose(self, images: Array, texts: Sequence[str], *, telling: bool = True) -> Array:
+        """Unit vectors (n, d), float32, of image vectors (n, d) and their n texts.
+
+        Without ``telling`` what ``tell`` says is left to the caller, who adds it behind a projection head.
+        """
 
 
 class SumComposer:
@@ -50,13 +55,14 @@ class SumComposer:
 
     side: Side = "images"
     raw = False
+    tell = 0.0
 
     def __init__(self, name: Literal["sum", "slerp"], embed_texts: EmbedTexts, balance: float = 0.5) -> None:
         self.name: MethodName = name
         self._mix = {"sum": weighted_sum, "slerp": slerp}[name]
         self._embed_texts, self._balance = embed_texts, balance
 
-    def compose(self, images: Array, texts: Sequence[str]) -> Array:
+    def compose(self, images: Array, texts: Sequence[str], *, telling: bool = True) -> Array:
         return self._mix(unit(images), self._embed_texts(texts), self._balance)
 
 
@@ -65,6 +71,7 @@ class CombinerComposer:
 
     name: MethodName = "combiner"
     side: Side = "images"
+    tell = 0.0
 
     def __init__(self, path: Path, embed_texts: EmbedTexts, width: int) -> None:
         from clip_branches.composing.combiner import Combiner
@@ -74,7 +81,7 @@ class CombinerComposer:
         self.raw = self._network.raw
         self._embed_texts = embed_texts
 
-    def compose(self, images: Array, texts: Sequence[str]) -> Array:
+    def compose(self, images: Array, texts: Sequence[str], *, telling: bool = True) -> Array:
         import torch
 
         with torch.inference_mode():
@@ -97,8 +104,9 @@ class InversionComposer:
         _require_width(path, self._network.word, self._tower.word_width)
         self._embed_texts = encoder.embed_texts
         self.side: Side = "images" if self._network.reach else "texts"
+        self.tell = float(self._network.tell)
 
-    def compose(self, images: Array, texts: Sequence[str]) -> Array:
+    def compose(self, images: Array, texts: Sequence[str], *, telling: bool = True) -> Array:
         import torch
 
         from clip_branches.composing.inversion import PSEUDO_WORD, changed
@@ -112,7 +120,8 @@ class InversionComposer:
                 return np.asarray(tower.embed_said(network.template, words, texts).numpy(), np.float32)
             told = torch.from_numpy(self._embed_texts(texts))
             tokens = tower.tokens(tower.said(network.template, network.count, texts))
-            return np.asarray(changed(network, tower, looks, told, tokens).numpy(), np.float32)
+            tell = network.tell if telling else 0.0
+            return np.asarray(changed(network, tower, looks, told, tokens, tell=tell).numpy(), np.float32)
 
 
 def load_composer(
@@ -148,6 +157,13 @@ def load_composer(
     if composer.raw and embed_texts is None:
         composer = CombinerComposer(path, lambda texts: raw_texts(encoder, texts), encoder.embedding_dim)
     return composer
+
+
+def compose_projected(composer: Composer, encoder: Encoder, images: Array, texts: Sequence[str], told: Array) -> Array:
+    """Unit vectors (n, 32), float32: what is composed, through the head; ``told`` (n, 32) are vectors of the texts."""
+    made = composer.compose(images, texts, telling=False)
+    project = encoder.project_images if composer.side == "images" else encoder.project_texts
+    return unit(project(made) + np.float32(composer.tell) * told)
 
 
 def available_methods(folder: Path | None) -> tuple[MethodName, ...]:

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from clip_branches.composing.lift import LIFT_FILE, Lift
-from clip_branches.composing.methods import Composer, available_methods, load_composer
+from clip_branches.composing.methods import Composer, available_methods, compose_projected, load_composer
 from clip_branches.composing.sums import slerp, unit, weighted_sum
 from clip_branches.encoding import Encoder
 from clip_branches.encoding._files import write_json
@@ -100,10 +100,9 @@ class Gallery:
     def composed(self, space: str, composer: Composer) -> Array:
         """By a network; on codes its reference is what the code tells, and its answer goes through the head."""
         references = (self.images if space == "floats" else self._lifted)[self.asked.references]
-        made = composer.compose(references, self.asked.words)
         if space == "floats":
-            return made
-        return self._encoder.project_images(made) if composer.side == "images" else self._encoder.project_texts(made)
+            return composer.compose(references, self.asked.words)
+        return compose_projected(composer, self._encoder, references, self.asked.words, self.words(space))
 
     def recalls(self, space: str, queries: Array) -> dict[str, float]:
         """R@K over the whole gallery and Rs@1 over the other members of the group, both without the reference."""

@@ -23,7 +23,7 @@ def tune_inversion(
     workers: int = 2,
     say: Callable[[str], object] = lambda _: None,
 ) -> float:
-    """Set the ``tell`` of the network in the folder ``model`` to the one with the best R@1 on codes.
+    """Set the ``tell`` of the network in the folder ``model`` to the one with the best mean figure on codes.
 
     Those ``groups`` give the sums their balance, too; neither the evaluation nor the training sees them.
     """
@@ -35,8 +35,9 @@ def tune_inversion(
     for tell in TELLS:
         network.tell = tell
         network.save(path)
-        reached[tell] = gallery.recalls("codes", gallery.composed("codes", InversionComposer(path, encoder)))["R@1"]
+        figures = gallery.recalls("codes", gallery.composed("codes", InversionComposer(path, encoder)))
+        reached[tell] = round(sum(figures.values()) / len(figures), 4)
     network.tell = max(TELLS, key=lambda tell: reached[tell])
     network.save(path)
-    say(f"inversion: R@1 on codes by how much of the words is added: {reached}; taken: {network.tell}")
+    say(f"inversion: mean recall on codes by how much of the words is added: {reached}; taken: {network.tell}")
     return network.tell
