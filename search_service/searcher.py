@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from clip_branches.engine import AnswerSet, Rule, suggest
-from clip_branches.errors import InvalidInput, UnknownResultSet
+from clip_branches.engine import AnswerSet, Rule
+from clip_branches.errors import UnknownResultSet
 from clip_branches.schemas import (
     BoxesPage,
     ChangeSide,
@@ -16,14 +16,13 @@ from clip_branches.schemas import (
     ResultPage,
     SearchRequest,
     SearchResponse,
-    Suggestion,
     SuggestRequest,
     SuggestResponse,
     WhyResponse,
 )
 from clip_branches.service.shelf import Shelf
 from clip_branches.settings import SearchSettings
-from search_service.answering import Answer, Timings, compute_answer, name_of
+from search_service.answering import Answer, Timings, compute_answer
 from search_service.explaining import boxes_page, why_of
 from search_service.gate import Gate
 from search_service.generations import Generations, OpenEarlier
@@ -32,6 +31,7 @@ from search_service.query import read_query
 from search_service.served import Served
 from search_service.store import AnswerStore, Key
 from search_service.stored import AnswerFiles, StoredRequest
+from search_service.suggesting import suggestions
 from search_service.training import TrainedModels
 from search_service.vector import query_vector
 
@@ -94,37 +94,7 @@ class Searcher:
 
     def suggest(self, name: str, body: SuggestRequest) -> SuggestResponse:
         """Images worth labelling next, for the model that a search with this body has."""
-        timings = Timings()
-        served = self._shelf.get(name)
-        with self._gate.admitted():
-            uploaded = None if body.image is None else image_bytes(body.image)
-            query = read_query(body, served.catalogue, uploaded, served.composer.named)
-            if query.model == "text":
-                raise InvalidInput(
-                    "Suggestions need labels to go by: mark at least one image right, and use another model than "
-                    "'text'.",
-                    field="positive",
-                )
-            with self._gate.computing():
-                with timings.step("encode"):
-                    vector = query_vector(query, None if uploaded is None else pixels(uploaded), served)
-                with timings.step("train"):
-                    trained = self._models.get(query, vector, served)
-                    rule = Rule(trained.model, trained.described, query.boxes_off, query.cut)
-                with timings.step("query"):
-                    labelled = [*query.positive, *query.negative]
-                    found = suggest(served.engine, rule, labelled, body.limit, exclude=body.exclude)
-        columns = zip(found.ids.tolist(), found.reasons, found.accepted.tolist(), found.margins.tolist(), strict=True)
-        return SuggestResponse(
-            catalogue=name,
-            generation=served.catalogue.generation,
-            model=name_of(trained.model, query.model),
-            suggestions=[
-                Suggestion(id=item, reason=reason, accepted=accepted, margin=round(margin, 4))
-                for item, reason, accepted, margin in columns
-            ],
-            timings_ms=timings.to_json(),
-        )
+        return suggestions(self._shelf.get(name), body, self._models, self._gate)
 
     def page(self, name: str, result_set: str, offset: int, limit: int) -> ResultPage:
         """Hits ``offset`` to ``offset + limit - 1`` of an answer; empty beyond its end."""

@@ -103,11 +103,13 @@ class CatalogueEngine:
     def sample(self, n: int, generator: np.random.Generator, exclude: Any = ()) -> Codes:
         """Codes of at most ``n`` live items drawn at random without replacement, none of them in ``exclude``."""
         excluded = np.asarray(list(exclude), np.uint64)
+        # By row: looking up the ids of what is drawn would map a page of them for every one.
+        without = self._rows_of(excluded[self.catalogue.contains(excluded)])
         total = int(self._starts[-1])
         size = min(total, n + len(excluded) + (total - self._size) * n // max(1, self._size))
         while True:
             drawn = generator.choice(total, size, replace=False)
-            parts = [(number, self._keep(number, rows, excluded)) for number, rows in self._by_segment(drawn)]
+            parts = [(number, self._keep(number, rows, without)) for number, rows in self._by_segment(drawn)]
             if size == total or sum(len(rows) for _, rows in parts) >= n:
                 break
             size = min(total, 2 * size + 16)  # more of them deleted than there are in the catalogue on average
@@ -198,11 +200,16 @@ class CatalogueEngine:
     def _noting(self, reading: Reading | None) -> Sequence[BoxIndex]:
         return self._indexes if reading is None else [index.noting(reading) for index in self._indexes]
 
-    def _keep(self, number: int, rows: NDArray[np.int64], excluded: NDArray[np.uint64]) -> NDArray[np.int64]:
-        """Those of the segment's rows that are live and not excluded."""
+    def _rows_of(self, ids: Ids) -> list[NDArray[np.int64]]:
+        """The rows of the items in each segment."""
+        segments, rows = (np.asarray(part, np.int64) for part in self.catalogue.locate(ids))
+        return [rows[segments == number] for number in range(len(self._indexes))]
+
+    def _keep(self, number: int, rows: NDArray[np.int64], without: Sequence[NDArray[np.int64]]) -> NDArray[np.int64]:
+        """Those of the segment's rows that are live and not to be left out."""
         live = self._live[number]
         rows = rows if live is None else rows[live[rows]]
-        return rows[np.isin(np.asarray(self.catalogue.segments[number].ids)[rows], excluded, invert=True)]
+        return rows[np.isin(rows, without[number], invert=True)]
 
     def _by_segment(self, drawn: NDArray[np.int64]) -> list[tuple[int, NDArray[np.int64]]]:
         numbers = np.searchsorted(self._starts, drawn, side="right") - 1

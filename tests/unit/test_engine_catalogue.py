@@ -50,7 +50,10 @@ class Stage:
         catalogue = self.catalogue
         if deleted:  # deleting comes with a later format of work; what the engine reads of it is this
             catalogue = SimpleNamespace(
-                segments=catalogue.segments, locate=catalogue.locate, deleted=np.array(deleted, np.uint64)
+                segments=catalogue.segments,
+                locate=catalogue.locate,
+                contains=lambda wanted: catalogue.contains(wanted) & np.isin(wanted, deleted, invert=True),
+                deleted=np.array(deleted, np.uint64),
             )
         self.engine = CatalogueEngine.open(catalogue, self.quantiser)  # type: ignore[arg-type]
 
