@@ -50,8 +50,8 @@ def list_gpr1200(folder: Path) -> list[str]:
     if len(counts) != CATEGORIES or wrong:
         found = f"{len(counts):,} categories"
         if wrong:
-            number, count = next(iter(wrong.items()))
-            found += f", {len(wrong):,} of which have another number of images, such as {number} with {count}"
+            category, count = next(iter(wrong.items()))
+            found += f", {len(wrong):,} of which have another number of images, such as {category} with {count}"
         raise InvalidInput(
             f"GPR1200 in {folder} must have {CATEGORIES:,} categories of {EACH} images. Got {found}. For any other "
             "folder of classes there is 'evaluate models'."

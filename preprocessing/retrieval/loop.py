@@ -22,9 +22,14 @@ LOG_FILE = "log.jsonl"
 class Trainee(Protocol):
     """What is trained: ``network`` holds all that must be kept, ``steps`` are those of an epoch."""
 
-    network: torch.nn.Module
-    optimiser: torch.optim.Optimizer
-    steps: int
+    @property
+    def network(self) -> torch.nn.Module: ...
+
+    @property
+    def optimiser(self) -> torch.optim.Optimizer: ...
+
+    @property
+    def steps(self) -> int: ...
 
     def epoch(self, number: int, first: int) -> Iterator[tuple[int, dict[str, float]]]:
         """Make the steps of an epoch from ``first`` on; for each one its number of images and its losses."""

@@ -59,8 +59,9 @@ def train_retrieval(
     towers = load_towers(model, models_dir, device, precision)
     architecture = architecture_of(model, models_dir, towers.encoder)
     say(f"{len(known):,} images of {len(known.names):,} classes; {len(held):,} of {len(held.names):,} others to test")
-    trained = "texts" if method == "re-a" else "images"
-    test = RetrievalTest(towers, held, trained=trained, wanted=WANTED[method], workers=workers)
+    test = RetrievalTest(
+        towers, held, trained="texts" if method == "re-a" else "images", wanted=WANTED[method], workers=workers
+    )
     trainee, captions = _trainee(towers, known, method, config, caption_list, test, workers)
     progress = run_training(
         trainee,

@@ -83,7 +83,7 @@ class TextTower:
             texts = text_embeddings(model, self._tokens[torch.from_numpy(used)].to(device))
         texts = normalize(texts.float(), dim=-1)[torch.from_numpy(place).to(device)]
         same = torch.from_numpy((place[:, None] == place[None, :]).astype(np.float32)).to(device)
-        loss = contrast(self._images[torch.from_numpy(rows)].to(device), texts, model.logit_scale.exp(), same)
+        loss: Any = contrast(self._images[torch.from_numpy(rows)].to(device), texts, model.logit_scale.exp(), same)
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()
         nn.utils.clip_grad_norm_(self.network.parameters(), self._config.gradient_norm)

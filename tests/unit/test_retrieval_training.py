@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,10 +18,12 @@ from clip_branches.errors import ClipBranchesError, ConfigurationError
 from preprocessing.evaluating.labelled import Labelled
 from preprocessing.retrieval.captions import caption_sets, pseudo_captions, read_caption_list
 from preprocessing.retrieval.config import ImageConfig, TextConfig
+from preprocessing.retrieval.demo import _TEST, _TRAINING, _chosen, class_of
 from preprocessing.retrieval.loading import varied
 from preprocessing.retrieval.loop import rate_at, run_training
 from preprocessing.retrieval.losses import ClassMargin, caption_loss, with_margin
 from preprocessing.retrieval.run import split_classes
+from preprocessing.scenes import COLORS, EVALUATION_SEEDS_START, KINDS, TRAINING_SEEDS_START, sample_scene
 
 
 def slow_loss(images: np.ndarray, captions: np.ndarray, truth: np.ndarray, scale: float, margin: float) -> float:
@@ -182,3 +185,12 @@ def test_a_stopped_training_goes_on_and_the_best_weights_stay(tmp_path: Path) ->
 def test_a_loss_that_is_not_finite_ends_it(tmp_path: Path) -> None:
     with pytest.raises(ClipBranchesError, match="smaller learning_rate"):
         run_training(Falling(loss=math.nan), epochs=1, tests_per_epoch=1, images=1, identity="one", work=tmp_path)
+
+
+def test_the_proof_has_every_class_equally_often_and_unseen_seeds() -> None:
+    seeds = list(_chosen(_TRAINING, 2))
+    counts = Counter(class_of(sample_scene(seed)) for seed in seeds)
+    assert len(counts) == len(KINDS) * len(COLORS)
+    assert set(counts.values()) == {2}
+    assert _TEST >= EVALUATION_SEEDS_START
+    assert min(seeds) >= TRAINING_SEEDS_START > max(_chosen(_TEST, 2))
