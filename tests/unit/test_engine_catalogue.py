@@ -52,7 +52,7 @@ class Stage:
             catalogue = SimpleNamespace(
                 segments=catalogue.segments,
                 locate=catalogue.locate,
-                contains=lambda wanted: catalogue.contains(wanted) & np.isin(wanted, deleted, invert=True),
+                contains=lambda wanted: self.catalogue.contains(wanted) & np.isin(wanted, deleted, invert=True),
                 deleted=np.array(deleted, np.uint64),
             )
         self.engine = CatalogueEngine.open(catalogue, self.quantiser)  # type: ignore[arg-type]
