@@ -59,8 +59,8 @@ def _object(before: Scene, after: Scene, place: str, rng: np.random.Generator) -
         return pick(("add {0}", "with {0} as well", "and {0}"), rng).format(one)
     if old_kind == new_kind:
         verb = "is" if count == 1 else "are"
-        forms = ("the {0} {3} {1}", "the {0} {3} {1}", "make the {0} {1}", "{2}", "with {2}", "{2} instead")
-        return pick(forms, rng).format(noun, hue, one, verb)
+        ways = ("the {0} {3} {1}", "the {0} {3} {1}", "make the {0} {1}", "{2}", "with {2}", "{2} instead")
+        return pick(ways, rng).format(noun, hue, one, verb)
     old = _noun(old_kind, count, rng)
     forms = ("{0} instead of the {1}", "replace the {1} with {0}", "{0} in place of the {1}", "with {0}, not the {1}")
     return pick(forms, rng).format(one, old)

@@ -36,7 +36,8 @@ def rank_among(row: Rows, wanted: int) -> int:
 
 def without(row: Rows, dropped: int) -> Rows:
     """``row`` without the row number ``dropped``."""
-    return row[row != dropped]
+    kept: Rows = row[row != dropped]
+    return kept
 
 
 def rounded(figures: dict[str, float]) -> dict[str, float]:
