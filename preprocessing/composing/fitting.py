@@ -8,10 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 
 from clip_branches.errors import ClipBranchesError
 from preprocessing.heads.checkpoint import Checkpoint, Progress
+
+Rows = npt.NDArray[np.int64]
 
 
 def fit(
@@ -54,6 +57,21 @@ def fit(
     network.load_state_dict(best)
     network.eval()
     return progress
+
+
+def held_out(count: int, share: float, seed: int) -> tuple[Rows, Rows]:
+    """Rows to measure on, a ``share`` of ``count`` and at least 2, and rows to train on: both in random order."""
+    held = max(2, round(share * count))
+    order = np.random.default_rng(seed).permutation(count)
+    return order[:held], order[held:]
+
+
+def step(optimiser: torch.optim.Optimizer, loss: torch.Tensor) -> float:
+    """One step down the gradient of ``loss``; its value before."""
+    optimiser.zero_grad()
+    loss.backward()
+    optimiser.step()
+    return float(loss.detach())
 
 
 def _copied(network: torch.nn.Module) -> dict[str, Any]:

@@ -12,7 +12,8 @@ from torch.nn.functional import cross_entropy, normalize
 from clip_branches.composing.combiner import Combiner
 from clip_branches.encoding import Head
 from preprocessing.composing.config import CombinerConfig
-from preprocessing.composing.fitting import fit
+from preprocessing.composing.fitting import fit, step
+from preprocessing.composing.projection import Layers, image_layers, projected
 from preprocessing.composing.triplets import Rows, Triplets, batches
 from preprocessing.heads.checkpoint import Progress
 
@@ -35,13 +36,13 @@ def train_combiner(
     known, held = triplets.split(config.validation, np.random.default_rng(config.seed))
     network = Combiner(triplets.images.shape[1], config.projection, config.hidden, dropout=config.dropout, raw=raw)
     optimiser = torch.optim.Adam(network.parameters(), lr=config.learning_rate)
-    loss = _Loss(network, triplets, config, None if head is None else head.layers("image"))
+    loss = _Loss(network, triplets, config, image_layers(head))
 
     def epoch(number: int) -> list[float]:
         generator = np.random.default_rng([config.seed, number])
         torch.manual_seed(generator.integers(2**62))
         return [
-            _step(optimiser, loss(known, rows, generator))
+            step(optimiser, loss(known, rows, generator))
             for rows in batches(known.groups, config.batch_size, generator)
         ]
 
@@ -66,13 +67,6 @@ def train_combiner(
     return network, progress
 
 
-def _step(optimiser: torch.optim.Optimizer, loss: torch.Tensor) -> float:
-    optimiser.zero_grad()
-    loss.backward()
-    optimiser.step()
-    return float(loss.detach())
-
-
 class _Loss:
     """One-directional cross-entropy of scaled dot products: query i against every target of the batch."""
 
@@ -81,18 +75,18 @@ class _Loss:
         network: Combiner,
         triplets: Triplets,
         config: CombinerConfig,
-        layers: list[tuple[np.ndarray, np.ndarray]] | None,
+        layers: Layers,
     ) -> None:
         self._network, self._config = network, config
         self._images = torch.from_numpy(triplets.images)
         self._stored = None if triplets.stored is None else torch.from_numpy(triplets.stored)
-        self._layers = None if layers is None else [tuple(torch.from_numpy(np.array(p)) for p in one) for one in layers]
+        self._layers = layers
 
     def __call__(self, triplets: Triplets, rows: Rows, generator: np.random.Generator) -> torch.Tensor:
         config = self._config
         queries, candidates, own = self._batch(triplets, rows, generator)
         loss = cross_entropy(config.scale * queries @ normalize(candidates, dim=-1).T, own)
-        if self._layers is None or not config.code_share:
+        if not self._layers or not config.code_share:
             return loss
         codes = config.code_scale * self._project(queries) @ self._project(candidates).T
         return (1 - config.code_share) * loss + config.code_share * cross_entropy(codes, own)
@@ -100,7 +94,7 @@ class _Loss:
     def recall(self, triplets: Triplets, rows: Rows) -> float:
         """Share of ``rows`` whose target comes first, in the space that the loss is mostly taken in."""
         queries, candidates, own = self._batch(triplets, rows, None)
-        if self._layers is not None and self._config.code_share:
+        if self._layers and self._config.code_share:
             queries, candidates = self._project(queries), self._project(candidates)
         return float((torch.argmax(queries @ normalize(candidates, dim=-1).T, dim=1) == own).float().mean())
 
@@ -119,9 +113,4 @@ class _Loss:
         return queries, self._images[torch.from_numpy(targets)], torch.from_numpy(own)
 
     def _project(self, vectors: torch.Tensor) -> torch.Tensor:
-        """What the image head makes of ``vectors``: ReLU between its layers, unit length at the end."""
-        rows = normalize(vectors, dim=-1)
-        for number, (weight, bias) in enumerate(self._layers or ()):
-            rows = rows @ weight.T + bias
-            rows = torch.relu(rows) if number + 1 < len(self._layers or ()) else rows
-        return normalize(rows, dim=-1)
+        return projected(self._layers, normalize(vectors, dim=-1))

@@ -22,7 +22,7 @@ from clip_branches.composing.inversion import PSEUDO_WORD, Inversion, InvertedTe
 from clip_branches.encoding import Encoder
 from clip_branches.errors import InvalidInput
 from preprocessing.composing.config import InversionConfig
-from preprocessing.composing.fitting import fit
+from preprocessing.composing.fitting import fit, held_out, step
 from preprocessing.heads.checkpoint import Progress
 
 _FEWEST = 4
@@ -118,9 +118,7 @@ class _Job:
             torch.from_numpy(encoder.embed_texts(texts)) if texts else None
             for texts in ([one.before for one in told], [one.after for one in told])
         )
-        held = max(2, round(config.validation * len(captions)))
-        order = np.random.default_rng(config.seed).permutation(len(captions))
-        self._held, self._known = order[:held], order[held:]
+        self._held, self._known = held_out(len(captions), config.validation, config.seed)
 
     def epoch(self, number: int, optimiser: torch.optim.Optimizer) -> list[float]:
         config = self._config
@@ -133,10 +131,7 @@ class _Job:
             if self._told:
                 picked = generator.choice(len(self._told), min(config.batch_size, len(self._told)), replace=False)
                 loss = loss + self._changed(picked)
-            optimiser.zero_grad()
-            loss.backward()
-            optimiser.step()
-            losses.append(float(loss.detach()))
+            losses.append(step(optimiser, loss))
         return losses
 
     def score(self) -> float:

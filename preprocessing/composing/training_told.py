@@ -17,14 +17,15 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch.nn.functional import cross_entropy, normalize
+from torch.nn.functional import cross_entropy
 
 from clip_branches.composing.inversion import Inversion, InvertedText, changed
 from clip_branches.composing.lift import Lift
 from clip_branches.encoding import Encoder
 from preprocessing.composing.config import ToldConfig
-from preprocessing.composing.fitting import fit
+from preprocessing.composing.fitting import fit, held_out, step
 from preprocessing.composing.likeness import Likeness
+from preprocessing.composing.projection import image_layers, projected
 from preprocessing.heads.checkpoint import Progress
 
 Array = npt.NDArray[np.float32]
@@ -115,14 +116,11 @@ class _Job:
         self._which = np.array([[place[text] for text in group] for group in groups.words])
         self._told = torch.from_numpy(encoder.embed_texts(texts))
         self._tokens = tower.tokens(tower.said(config.template, config.count, texts))
-        layers = encoder.head.layers("image") if encoder.head is not None else []
-        self._layers = [tuple(torch.from_numpy(np.array(part)) for part in layer) for layer in layers]
+        self._layers = image_layers(encoder.head)
         others = groups.described.shape[1] - 1
         self._from = torch.tensor([0] * others + list(range(1, others + 1)))
         self._to = torch.tensor(list(range(1, others + 1)) + [0] * others)
-        held = max(2, round(config.validation * len(groups.words)))
-        order = np.random.default_rng(config.seed).permutation(len(groups.words))
-        self._held, self._known = order[:held], order[held:]
+        self._held, self._known = held_out(len(groups.words), config.validation, config.seed)
 
     def epoch(self, number: int, optimiser: torch.optim.Optimizer) -> list[float]:
         config = self._config
@@ -136,12 +134,11 @@ class _Job:
             queries, candidates, own, never = self._batch(rows[start : start + config.batch_size], generator)
             loss = cross_entropy(config.scale * queries @ candidates.T + never, own)
             if self._layers and config.code_share:
-                codes = config.code_scale * self._project(queries) @ self._project(candidates).T + never
+                codes = (
+                    config.code_scale * projected(self._layers, queries) @ projected(self._layers, candidates).T + never
+                )
                 loss = (1 - config.code_share) * loss + config.code_share * cross_entropy(codes, own)
-            optimiser.zero_grad()
-            loss.backward()
-            optimiser.step()
-            losses.append(float(loss.detach()))
+            losses.append(step(optimiser, loss))
         return losses
 
     def score(self) -> float:
@@ -174,10 +171,3 @@ class _Job:
         if self._encoder.quantiser is not None:
             vectors = self._encoder.quantiser.decode(self._encoder.quantiser.encode(vectors))
         return torch.from_numpy(self._lift(vectors))
-
-    def _project(self, vectors: torch.Tensor) -> torch.Tensor:
-        """What the image head makes of unit ``vectors``: ReLU between its layers, unit length at the end."""
-        for number, (weight, bias) in enumerate(self._layers):
-            vectors = vectors @ weight.T + bias
-            vectors = torch.relu(vectors) if number + 1 < len(self._layers) else vectors
-        return normalize(vectors, dim=-1)

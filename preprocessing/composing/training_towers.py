@@ -18,7 +18,7 @@ from clip_branches.encoding import Encoder
 from clip_branches.errors import InvalidInput
 from clip_branches.images import decode_image
 from preprocessing.composing.config import TowersConfig
-from preprocessing.composing.fitting import fit
+from preprocessing.composing.fitting import fit, held_out, step
 from preprocessing.heads.checkpoint import Progress
 
 Named = tuple[str, str, str]  # reference, caption, target
@@ -89,9 +89,7 @@ class _Job:
         self, triplets: Sequence[Named], files: dict[str, Path], encoder: Encoder, config: TowersConfig
     ) -> None:
         self._triplets, self._files, self._encoder, self._config = list(triplets), files, encoder, config
-        held = max(2, round(config.validation * len(triplets)))
-        order = np.random.default_rng(config.seed).permutation(len(triplets))
-        self._held, self._known = order[:held], order[held:]
+        self._held, self._known = held_out(len(triplets), config.validation, config.seed)
 
     def epoch(self, number: int, optimiser: torch.optim.Optimizer) -> list[float]:
         for module in self._encoder.model.modules():
@@ -104,10 +102,7 @@ class _Job:
                 continue
             logits, own = self._logits(part)
             loss = cross_entropy(logits, own)
-            optimiser.zero_grad()
-            loss.backward()
-            optimiser.step()
-            losses.append(float(loss.detach()))
+            losses.append(step(optimiser, loss))
         return losses
 
     def score(self) -> float:
