@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field
 
-from clip_branches.errors import ConfigurationError
+from preprocessing.settings_file import FileSettings
 
 
-class _Config(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
+class _Config(FileSettings):
     hidden: Annotated[int | None, Field(ge=1, description="Width of the hidden layers.")] = None
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.5
     learning_rate: Annotated[float, Field(gt=0)] = 2e-5
@@ -22,16 +18,6 @@ class _Config(BaseModel):
     validation: Annotated[float, Field(gt=0, lt=0.5, description="Share of the groups that choose the epoch.")] = 0.05
     patience: Annotated[int, Field(ge=1, description="Epochs without a better validation until the end.")] = 20
     seed: Annotated[int, Field(ge=0)] = 0
-
-    @classmethod
-    def load(cls, path: Path) -> Self:
-        """The settings in the JSON file ``path``; ConfigurationError, naming the key, for what cannot be one."""
-        try:
-            return cls.model_validate(json.loads(path.read_text(encoding="utf-8")))
-        except (OSError, ValueError) as error:
-            detail = error.errors()[0] if isinstance(error, ValidationError) else None
-            what = f"{'.'.join(map(str, detail['loc']))}: {detail['msg']}" if detail else str(error)
-            raise ConfigurationError(f"{path} must hold settings of a training. Got: {what}") from error
 
 
 class TowersConfig(_Config):

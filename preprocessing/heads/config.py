@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field
 
-from clip_branches.errors import ConfigurationError
+from preprocessing.settings_file import FileSettings
 
 PUBLISHED_HIDDEN = (8_192, 8_192)
 
 
-class HeadConfig(BaseModel):
+class HeadConfig(FileSettings):
     """Settings of ``train-head``. The defaults are right for hundreds to some ten thousand pairs.
 
     With ``hidden`` empty both heads are linear, begin as the closed-form head of :func:`fit_paired` and are held near
     it; otherwise they are trained from a random start, as the published ones (8192, 8192) were.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     dimensions: Annotated[int, Field(ge=2, le=512)] = 32
     hidden: tuple[Annotated[int, Field(ge=1)], ...] = ()
@@ -41,14 +37,3 @@ class HeadConfig(BaseModel):
     test: Annotated[float, Field(ge=0, lt=0.5, description="Share of the pairs that only the report sees.")] = 0.1
     precision: Literal["fp32", "bf16"] = "fp32"
     seed: Annotated[int, Field(ge=0)] = 0
-
-    @classmethod
-    def load(cls, path: Path) -> Self:
-        """The settings in the JSON file ``path``; ConfigurationError, naming the key, for what cannot be one."""
-        try:
-            return cls.model_validate(json.loads(path.read_text(encoding="utf-8")))
-        except (OSError, ValueError) as error:
-            detail = error.errors()[0] if isinstance(error, ValidationError) else None
-            what = f"{'.'.join(map(str, detail['loc']))}: {detail['msg']}" if detail else str(error)
-            known = ", ".join(cls.model_fields)
-            raise ConfigurationError(f"{path} must be a JSON object of {known}. Got {what}.") from error

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field
 
-from clip_branches.errors import ConfigurationError
+from preprocessing.settings_file import FileSettings
 
 Method = Literal["mcip", "gpr-ft", "re-a"]
 
 
-class _Config(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
+class _Config(FileSettings):
     epochs: Annotated[int, Field(ge=1)] = 3
     weight_decay: Annotated[float, Field(ge=0)] = 0.01
     gradient_norm: Annotated[float, Field(gt=0, description="Longest gradient of a step.")] = 1.0
@@ -24,17 +20,6 @@ class _Config(BaseModel):
     ] = 0.1
     tests_per_epoch: Annotated[int, Field(ge=1, description="Evaluations and checkpoints in an epoch.")] = 4
     seed: Annotated[int, Field(ge=0)] = 0
-
-    @classmethod
-    def load(cls, path: Path) -> Self:
-        """The settings in the JSON file ``path``; ConfigurationError, naming the key, for what cannot be one."""
-        try:
-            return cls.model_validate(json.loads(path.read_text(encoding="utf-8")))
-        except (OSError, ValueError) as error:
-            detail = error.errors()[0] if isinstance(error, ValidationError) else None
-            what = f"{'.'.join(map(str, detail['loc']))}: {detail['msg']}" if detail else str(error)
-            known = ", ".join(cls.model_fields)
-            raise ConfigurationError(f"{path} must be a JSON object of {known}. Got {what}.") from error
 
 
 class ImageConfig(_Config):
