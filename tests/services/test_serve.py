@@ -35,6 +35,17 @@ def wait_until_ready(process: subprocess.Popen[str], url: str) -> None:
     raise AssertionError(f"{url} was not ready")
 
 
+def wait_until_told(process: subprocess.Popen[str], words: str) -> None:
+    """Returns when the process has written ``words``; the test's own time limit ends a wait for nothing."""
+    assert process.stdout is not None
+    written = []
+    for line in process.stdout:
+        written.append(line)
+        if words in line:
+            return
+    raise AssertionError(f"{words} was never written:\n{''.join(written)}")
+
+
 def test_ctrl_c_ends_all_three_and_leaves_the_ports_free(demo_data: Path) -> None:
     ports = free_ports(3)
     process = subprocess.Popen(
@@ -46,12 +57,12 @@ def test_ctrl_c_ends_all_three_and_leaves_the_ports_free(demo_data: Path) -> Non
         text=True,
     )
     try:
+        wait_until_told(process, f"http://localhost:{ports[2]}")
         wait_until_ready(process, f"http://127.0.0.1:{ports[2]}/readyz")
         process.send_signal(signal.SIGINT)
         output, _ = process.communicate(timeout=30)
     finally:
         process.kill()
-    assert f"http://localhost:{ports[2]}" in output
     assert process.returncode == 0, output
     for port in ports:
         with socket.socket() as probe:
