@@ -20,9 +20,10 @@ let busy = 0;
 /** Runs a task with the progress bar shown; what goes wrong is said, and can be tried again where that may help. */
 async function doing(task) {
   $("#progress").hidden = ++busy === 0;
+  // Before, not after: a task that ends well must not hide what another one had to say meanwhile.
+  problem(null);
   try {
     await task();
-    problem(null);
   } catch (error) {
     if (error.name === "AbortError") return; // asked of an entry that was left
     problem(error, error.passing || error.status >= 500 ? () => doing(task) : null);
