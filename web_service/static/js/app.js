@@ -181,6 +181,12 @@ class App extends Labelling {
     return location.href;
   }
 
+  /** Loads the page anew; a reload reads the address as it is, so the last label must stand in it before. */
+  reload() {
+    this.#trail.flush();
+    location.reload();
+  }
+
   /** The first page again. */
   home({ navigate = true } = {}) {
     this.#trail.flush();

@@ -39,7 +39,7 @@ export function startView(grid, { choices, remember }) {
   $("#language").addEventListener("change", ({ target }) => {
     // The server writes the page in it; what is marked comes back from the address.
     document.cookie = `language=${target.value}; path=${new URL(document.baseURI).pathname}; max-age=31536000; samesite=lax`;
-    location.reload();
+    app.reload();
   });
 
   const share = $("#share");
