@@ -14,7 +14,7 @@ from PIL import Image
 from clip_branches.catalogue import Catalogue
 from clip_branches.encoding import Encoder, Head, Quantiser
 from clip_branches.encoding.fingerprint import check_encoder, check_towers, local_model_folder
-from clip_branches.engine import CatalogueEngine, Workers
+from clip_branches.engine import CatalogueEngine, SearchEngine, Workers
 from clip_branches.errors import ConfigurationError, InvalidInput
 from clip_branches.schemas import CatalogueSummary
 from clip_branches.settings import SearchSettings
@@ -73,7 +73,7 @@ class Served:
 
     name: str
     catalogue: Catalogue
-    engine: CatalogueEngine
+    engine: SearchEngine
     encoder: QueryEncoder
     quantiser: Quantiser
     fingerprint: str

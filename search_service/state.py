@@ -44,7 +44,9 @@ class SearchState:
 
     def problems(self) -> list[str]:
         """Why the service cannot serve now; empty when it can."""
-        return self.shelf.problems()
+        return self.shelf.problems() or [
+            problem for served in self.shelf.opened().values() for problem in served.engine.problems()
+        ]
 
     def catalogues(self) -> CataloguesResponse:
         """Every catalogue: what is served, and why the others are not."""

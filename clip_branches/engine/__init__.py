@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from clip_branches.engine.feedback import MODEL_NAMES, explanation_boxes, fit_feedback
     from clip_branches.engine.index import BLOCK_SIZE, BoxIndex, index_order
     from clip_branches.engine.linear_scorer import LinearScorer
+    from clip_branches.engine.search_engine import SearchEngine
     from clip_branches.engine.warm import warm_up
     from clip_branches.engine.workers import Workers
 
@@ -35,6 +36,7 @@ __all__ = [
     "DecisionBranch",
     "LinearScorer",
     "Rule",
+    "SearchEngine",
     "Suggestions",
     "Why",
     "Workers",
@@ -57,6 +59,7 @@ _MODULES = {
     "DecisionBranch": "branch",
     "LinearScorer": "linear_scorer",
     "Rule": "explain",
+    "SearchEngine": "search_engine",
     "Why": "explain",
     "Workers": "workers",
     "explanation_boxes": "feedback",

@@ -13,12 +13,15 @@ from clip_branches.engine.answers import AnswerSet, Ids
 from clip_branches.engine.box import Box, check_boxes
 from clip_branches.engine.checks import Codes, check_count
 from clip_branches.engine.index import BoxIndex
+from clip_branches.engine.population import Population, thinned
 from clip_branches.engine.reading import Reading
 from clip_branches.engine.workers import Workers
 from clip_branches.errors import DamagedFile, InvalidInput
 
 if TYPE_CHECKING:
     from clip_branches.catalogue import Catalogue
+    from clip_branches.engine.explain import Rule
+    from clip_branches.engine.survey import Found
 
 
 @dataclass(frozen=True)
@@ -52,12 +55,8 @@ class CatalogueEngine:
         self.catalogue = catalogue
         self.quantiser = quantiser
         self._indexes = tuple(indexes)
-        deleted = np.asarray(catalogue.deleted, np.uint64)
-        self._live = [np.isin(s.ids, deleted, invert=True) if len(deleted) else None for s in catalogue.segments]
-        self._starts = np.cumsum([0, *(index.n_rows for index in self._indexes)])
-        self._size = sum(
-            s.rows if live is None else int(live.sum()) for s, live in zip(catalogue.segments, self._live, strict=True)
-        )
+        self._population = Population(catalogue)
+        self._live = self._population.live
 
     @classmethod
     def open(cls, catalogue: Catalogue, quantiser: Any, *, verify: bool = True, workers: Workers | None = None) -> Self:
@@ -89,7 +88,7 @@ class CatalogueEngine:
     @property
     def size(self) -> int:
         """Live items."""
-        return self._size
+        return self._population.size
 
     def codes_of(self, ids: Any) -> Codes:
         """Codes of the items, uint8 (k, 32), in the order asked for. Raises UnknownItem."""
@@ -102,19 +101,9 @@ class CatalogueEngine:
 
     def sample(self, n: int, generator: np.random.Generator, exclude: Any = ()) -> Codes:
         """Codes of at most ``n`` live items drawn at random without replacement, none of them in ``exclude``."""
-        excluded = np.asarray(list(exclude), np.uint64)
-        # By row: looking up the ids of what is drawn would map a page of them for every one.
-        without = self._rows_of(excluded[self.catalogue.contains(excluded)])
-        total = int(self._starts[-1])
-        size = min(total, n + len(excluded) + (total - self._size) * n // max(1, self._size))
-        while True:
-            drawn = generator.choice(total, size, replace=False)
-            parts = [(number, self._keep(number, rows, without)) for number, rows in self._by_segment(drawn)]
-            if size == total or sum(len(rows) for _, rows in parts) >= n:
-                break
-            size = min(total, 2 * size + 16)  # more of them deleted than there are in the catalogue on average
-        codes = np.vstack([np.zeros((0, 32), np.uint8), *(self._indexes[number].codes(rows) for number, rows in parts)])
-        return codes if len(codes) <= n else codes[np.sort(generator.choice(len(codes), n, replace=False))]
+        drawn = self._population.draw(n, generator, exclude)
+        codes = np.vstack([np.zeros((0, 32), np.uint8), *(self._indexes[number].codes(rows) for number, rows in drawn)])
+        return thinned(codes, n, generator)
 
     def nearest_all(self, vector: Any, reading: Reading | None = None) -> AnswerSet:
         """The WHOLE catalogue ranked by dot product with ``vector`` (32,); ``reading`` is added what was read."""
@@ -149,6 +138,12 @@ class CatalogueEngine:
     def search(self, model: Any, reading: Reading | None = None) -> AnswerSet:
         """EVERY live item that the fitted model accepts, best first; ``reading`` is added what was read for it."""
         return self._gather([index.answer(model) for index in self._noting(reading)])
+
+    def surveyed(self, rule: Rule, boxes: Sequence[Box], k: int, reading: Reading | None = None) -> list[Found]:
+        """Of every segment, what ``survey`` tells of the answer of ``rule``; ``reading`` is added what was read."""
+        from clip_branches.engine.survey import survey_parts  # scikit-learn, which not every search needs
+
+        return survey_parts(self.parts(), rule, boxes, k, reading)
 
     def count(self, boxes: Sequence[Box]) -> NDArray[np.int64]:
         """Live items inside each box, exactly: int64 (boxes,)."""
@@ -189,6 +184,13 @@ class CatalogueEngine:
             alone += index.count_rows(boxes, own[inside & (hits[places] == 1)])
         return covered, alone
 
+    def problems(self) -> list[str]:
+        """None: what it needs is in this process."""
+        return []
+
+    def retire(self) -> None:
+        """Nothing: memory goes with the last request that holds this generation."""
+
     def _linear(self, vector: Any) -> tuple[NDArray[np.float32], float]:
         """Weights and bias on codes for the dot product with a vector: x = low + step * code."""
         vector = np.asarray(vector, np.float32)
@@ -199,21 +201,6 @@ class CatalogueEngine:
 
     def _noting(self, reading: Reading | None) -> Sequence[BoxIndex]:
         return self._indexes if reading is None else [index.noting(reading) for index in self._indexes]
-
-    def _rows_of(self, ids: Ids) -> list[NDArray[np.int64]]:
-        """The rows of the items in each segment."""
-        segments, rows = (np.asarray(part, np.int64) for part in self.catalogue.locate(ids))
-        return [rows[segments == number] for number in range(len(self._indexes))]
-
-    def _keep(self, number: int, rows: NDArray[np.int64], without: Sequence[NDArray[np.int64]]) -> NDArray[np.int64]:
-        """Those of the segment's rows that are live and not to be left out."""
-        live = self._live[number]
-        rows = rows if live is None else rows[live[rows]]
-        return rows[np.isin(rows, without[number], invert=True)]
-
-    def _by_segment(self, drawn: NDArray[np.int64]) -> list[tuple[int, NDArray[np.int64]]]:
-        numbers = np.searchsorted(self._starts, drawn, side="right") - 1
-        return [(int(n), np.sort(drawn[numbers == n] - self._starts[n])) for n in np.unique(numbers)]
 
     def _gather(self, parts: Sequence[tuple[Any, Any, Any]]) -> AnswerSet:
         """One ordered answer from (rows, scores, votes) of every segment, without the deleted."""

@@ -19,10 +19,10 @@ from numpy.typing import NDArray
 from clip_branches.engine.answers import AnswerSet
 from clip_branches.engine.box import Box, members
 from clip_branches.engine.branch import DecisionBranch, squashed
-from clip_branches.engine.catalogue_engine import CatalogueEngine
 from clip_branches.engine.checks import Codes, check_codes
 from clip_branches.engine.ensemble import BranchEnsemble
 from clip_branches.engine.reading import Reading
+from clip_branches.engine.search_engine import SearchEngine
 from clip_branches.engine.sql import answer_sql
 from clip_branches.errors import InvalidInput
 
@@ -108,7 +108,7 @@ class Rule:
         """Numbers of the branches that the box belongs to, from 0; none where a score decides."""
         return self._branches[box.id]
 
-    def search(self, engine: CatalogueEngine, reading: Reading | None = None) -> AnswerSet:
+    def search(self, engine: SearchEngine, reading: Reading | None = None) -> AnswerSet:
         """EVERY live image that the rule accepts, best first; ``reading`` is added what was read for it."""
         found = engine.search(self.model, reading)
         if self.decide or not self.off or not found.total:
@@ -144,7 +144,7 @@ class Rule:
         margin = ranker.decision_function(codes) - ranker.threshold_
         return Why(accepted, float(squashed(margin)[0]), None, votes, self.need, len(self.groups), holders)
 
-    def facts(self, engine: CatalogueEngine, boxes: Sequence[Box], found: AnswerSet) -> BoxFacts:
+    def facts(self, engine: SearchEngine, boxes: Sequence[Box], found: AnswerSet) -> BoxFacts:
         """What each of ``boxes`` (of this rule) holds of the answer ``found``, exactly."""
         alone = np.zeros(len(boxes), np.int64)
         accepted = engine.count_within(boxes, found)
@@ -159,7 +159,7 @@ class Rule:
             alone[on] = [by_id[boxes[i]] for i in on]
         return BoxFacts(accepted, alone, covered)
 
-    def _alone(self, engine: CatalogueEngine, boxes: Sequence[Box], found: AnswerSet) -> NDArray[np.int64]:
+    def _alone(self, engine: SearchEngine, boxes: Sequence[Box], found: AnswerSet) -> NDArray[np.int64]:
         """How many images would lose too many votes without each box."""
         names = {box.id: i for i, box in enumerate(boxes) if self.is_on(box)}
         most = max((len(self.branches_of(box)) for box in boxes), default=1)
@@ -220,7 +220,7 @@ def _check_known(off: Collection[str], by_id: dict[str, Box]) -> None:
     )
 
 
-def _pieces(engine: CatalogueEngine, found: AnswerSet) -> Iterator[tuple[int, Codes]]:
+def _pieces(engine: SearchEngine, found: AnswerSet) -> Iterator[tuple[int, Codes]]:
     """(first place, codes) of the answer's images, a piece at a time."""
     for start in range(0, found.total, _PIECE):
         yield start, engine.codes_of(found.ids[start : start + _PIECE])

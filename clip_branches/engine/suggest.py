@@ -21,8 +21,8 @@ from clip_branches.engine.box import members
 from clip_branches.engine.checks import Codes, check_count
 
 if TYPE_CHECKING:
-    from clip_branches.engine.catalogue_engine import CatalogueEngine
     from clip_branches.engine.explain import Rule
+    from clip_branches.engine.search_engine import SearchEngine
 
 Reason = Literal["unsure", "likely", "unlike"]
 Vectors = NDArray[np.float32]
@@ -45,7 +45,7 @@ class Suggestions:
     reasons: tuple[Reason, ...]
 
 
-def suggest(engine: CatalogueEngine, rule: Rule, labelled: Any, limit: int, exclude: Any = ()) -> Suggestions:
+def suggest(engine: SearchEngine, rule: Rule, labelled: Any, limit: int, exclude: Any = ()) -> Suggestions:
     """At most ``limit`` live images worth labelling after the model of ``rule`` was trained on ``labelled``.
 
     labelled: ids that have a label, at least one. Neither they nor the ids in ``exclude`` are suggested, nor what lies
@@ -134,7 +134,7 @@ class _Space:
         self.nearest = np.minimum(self.nearest, np.sqrt((difference * difference).sum(axis=1, dtype=np.float64)))
 
 
-def _pool(engine: CatalogueEngine, rule: Rule, without: Ids, limit: int) -> Ids:
+def _pool(engine: SearchEngine, rule: Rule, without: Ids, limit: int) -> Ids:
     """Images to choose from, ids ascending: the best of the answer, its last, and the nearest outside of it."""
     found = rule.search(engine)
     near = found

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from clip_branches.engine.answers import AnswerSet
+from clip_branches.engine.answers import AnswerSet, Ids
 from clip_branches.engine.box import Box, PackedBoxes, check_boxes, pack
 from clip_branches.engine.branch import squashed
 from clip_branches.engine.checks import Floats, Rows, check_count
@@ -24,8 +24,9 @@ from clip_branches.engine.reading import Reading
 
 if TYPE_CHECKING:
     from clip_branches.engine.blocks import Blocks
-    from clip_branches.engine.catalogue_engine import CatalogueEngine, Part
+    from clip_branches.engine.catalogue_engine import Part
     from clip_branches.engine.explain import Rule
+    from clip_branches.engine.search_engine import SearchEngine
 
 _FIRST_VISITS = 16  # blocks of highest bound that are looked at first, for the score that the best have
 _MOST_BOXES = 255
@@ -51,8 +52,20 @@ class Survey:
 
 
 @dataclass(frozen=True)
-class _Found:
-    """The same of one segment; the best are positions in index order, in no order."""
+class Found:
+    """The same of one segment: ``ids`` and raw ``scores`` of the best, in no order and perhaps more than asked for."""
+
+    total: int
+    covered: int
+    ids: Ids
+    scores: Floats
+    tally: NDArray[np.int64]
+    votes: NDArray[np.int16] | None
+
+
+@dataclass(frozen=True)
+class _Surveyed:
+    """The same of some blocks; the best are positions in index order."""
 
     total: int
     covered: int
@@ -71,7 +84,7 @@ class _Asked:
     k: int
 
 
-def survey(engine: CatalogueEngine, rule: Rule, boxes: Sequence[Box], k: int, reading: Reading | None = None) -> Survey:
+def survey(engine: SearchEngine, rule: Rule, boxes: Sequence[Box], k: int, reading: Reading | None = None) -> Survey:
     """What the answer of ``rule`` is, and what ``boxes`` of the rule hold of it; ``reading`` is added what was read.
 
     boxes: where one vote is enough or a score decides, every box of the rule that is on must be among them. ``k``: how
@@ -80,34 +93,41 @@ def survey(engine: CatalogueEngine, rule: Rule, boxes: Sequence[Box], k: int, re
     boxes, k = check_boxes(boxes, "survey"), check_count(k, "k", "survey")
     if len(boxes) > _MOST_BOXES or any(box.empty for box in boxes):
         return _listed(engine, rule, boxes, reading)
-    scorer = rule.model.ranker_ if rule.decide else rule.model
-    on = np.array([rule.is_on(box) for box in boxes], np.uint8)
-    asked = _Asked(scorer.weights_, np.float32(scorer.bias_), pack(boxes), on, k)
-    parts = engine.parts()
-    found = [
-        _by_boxes(part, rule, boxes, asked, reading)
-        if rule.decide
-        else _by_score(part, scorer.threshold_, asked, reading)
-        for part in parts
-    ]
+    found = engine.surveyed(rule, boxes, k, reading)
     total = sum(one.total for one in found)
     tally = sum((one.tally for one in found), np.zeros((3, len(boxes)), np.int64))
     covered = sum(one.covered for one in found)
-    return Survey(total, _head(rule, parts, found, total, k), tally[0], tally[1], tally[2], covered)
+    return Survey(total, _head(rule, found, total, k), tally[0], tally[1], tally[2], covered)
 
 
-def _listed(engine: CatalogueEngine, rule: Rule, boxes: list[Box], reading: Reading | None) -> Survey:
+def survey_parts(
+    parts: Sequence[Part], rule: Rule, boxes: Sequence[Box], k: int, reading: Reading | None
+) -> list[Found]:
+    """What ``survey`` puts together, of each segment. Trusts its input: at most 255 boxes, none of them empty."""
+    scorer = rule.model.ranker_ if rule.decide else rule.model
+    on = np.array([rule.is_on(box) for box in boxes], np.uint8)
+    asked = _Asked(scorer.weights_, np.float32(scorer.bias_), pack(boxes), on, k)
+    return [_of_part(part, rule, boxes, asked, reading) for part in parts]
+
+
+def _of_part(part: Part, rule: Rule, boxes: Sequence[Box], asked: _Asked, reading: Reading | None) -> Found:
+    if rule.decide:
+        one = _by_boxes(part, rule, boxes, asked, reading)
+    else:
+        one = _by_score(part, rule.model.threshold_, asked, reading)
+    return Found(one.total, one.covered, part.ids_of(one.best), one.scores, one.tally, one.votes)
+
+
+def _listed(engine: SearchEngine, rule: Rule, boxes: list[Box], reading: Reading | None) -> Survey:
     """By way of the whole answer."""
     found = rule.search(engine, reading)
     facts = rule.facts(engine, boxes, found)
     return Survey(found.total, found, engine.count(boxes), facts.accepted, facts.alone, facts.covered)
 
 
-def _head(rule: Rule, parts: Sequence[Part], found: Sequence[_Found], total: int, k: int) -> AnswerSet:
+def _head(rule: Rule, found: Sequence[Found], total: int, k: int) -> AnswerSet:
     """The best of all segments, ordered as the answer is; those that tie with what is left out are left out."""
-    ids = np.concatenate(
-        [np.zeros(0, np.uint64), *(part.ids_of(one.best) for part, one in zip(parts, found, strict=True))]
-    )
+    ids = np.concatenate([np.zeros(0, np.uint64), *(one.ids for one in found)])
     raw = np.concatenate([np.zeros(0, np.float32), *(one.scores for one in found)])
     votes = [one.votes for one in found if one.votes is not None]
     scores = squashed(raw - rule.model.ranker_.threshold_) if rule.decide else raw
@@ -119,7 +139,7 @@ def _head(rule: Rule, parts: Sequence[Part], found: Sequence[_Found], total: int
     return best.page(0, int(np.count_nonzero(best.scores > best.scores[-1])))
 
 
-def _by_score(part: Part, threshold: np.float32, asked: _Asked, reading: Reading | None) -> _Found:
+def _by_score(part: Part, threshold: np.float32, asked: _Asked, reading: Reading | None) -> _Surveyed:
     blocks = part.index.blocks
     highest, lowest = blocks.bounds(asked.weights, asked.bias), blocks.lower_bounds(asked.weights, asked.bias)
     live = part.live_stored()
@@ -137,7 +157,7 @@ def _by_score(part: Part, threshold: np.float32, asked: _Asked, reading: Reading
     return found
 
 
-def _by_boxes(part: Part, rule: Rule, boxes: list[Box], asked: _Asked, reading: Reading | None) -> _Found:
+def _by_boxes(part: Part, rule: Rule, boxes: Sequence[Box], asked: _Asked, reading: Reading | None) -> _Surveyed:
     blocks = part.index.blocks
     grouped = [(g, box) for g, group in enumerate(rule.groups) for box in group if not box.empty]
     packed, groups = pack([box for _, box in grouped]), np.array([g for g, _ in grouped], np.int64)
@@ -152,7 +172,7 @@ def _by_boxes(part: Part, rule: Rule, boxes: list[Box], asked: _Asked, reading: 
     if len(rule.groups) > 1:
         found.tally[2] = _alone(blocks, rule, boxes, packed, groups, [box for _, box in grouped], rows, votes)
     own = votes[np.searchsorted(rows, found.best)].astype(np.int16)
-    return _Found(found.total, found.covered, found.best, found.scores, found.tally, own)
+    return _Surveyed(found.total, found.covered, found.best, found.scores, found.tally, own)
 
 
 def _surveyed(
@@ -164,11 +184,11 @@ def _surveyed(
     rows: Rows | None,
     live: NDArray[np.uint8],
     least: np.float32,
-) -> tuple[_Found, int]:
+) -> tuple[_Surveyed, int]:
     parts, packed = blocks.parts, asked.packed
     n_boxes = len(packed.starts) - 1
 
-    def surveyed(piece: tuple[int, int]) -> tuple[_Found, int]:
+    def surveyed(piece: tuple[int, int]) -> tuple[_Surveyed, int]:
         tally = np.zeros((3, n_boxes), np.int64)
         own = _NO_ROWS if rows is None else _between(rows, piece, parts.block_size)
         total, covered, best, scores, looked, _ = kernel.survey(
@@ -177,10 +197,10 @@ def _surveyed(
             asked.weights, asked.bias, rows is None, threshold, own, live, asked.k, least,
             packed.starts, packed.features, packed.lows, packed.highs, asked.on, tally,
         )  # fmt: skip
-        return _Found(total, covered, best, scores, tally), looked
+        return _Surveyed(total, covered, best, scores, tally), looked
 
     found = blocks.over_blocks(surveyed, n_boxes)
-    joined = _Found(
+    joined = _Surveyed(
         sum(one.total for one, _ in found),
         sum(one.covered for one, _ in found),
         np.concatenate([one.best for one, _ in found]),
@@ -193,7 +213,7 @@ def _surveyed(
 def _alone(
     blocks: Blocks,
     rule: Rule,
-    boxes: list[Box],
+    boxes: Sequence[Box],
     packed: PackedBoxes,
     groups: Rows,
     grouped: list[Box],
