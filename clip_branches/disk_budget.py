@@ -25,7 +25,14 @@ class DiskBudget:
         self._pattern = pattern
         self.max_bytes = max_bytes
         self._since_look = 0
+        self._at_look: int | None = None
         self._lock = threading.Lock()
+
+    def used_bytes(self) -> int:
+        """What the folder holds: counted at the last look, and what this process wrote since."""
+        if self._at_look is None:
+            self._at_look = sum(size for _, size, _ in self._files())
+        return self._at_look + self._since_look
 
     def read(self, path: Path) -> None:
         """Notes that a file was of use; only the order of removal knows."""
@@ -42,12 +49,8 @@ class DiskBudget:
         self._make_room()
 
     def _make_room(self) -> None:
-        files = []
-        for path in self._folder.glob(self._pattern):
-            with contextlib.suppress(OSError):
-                status = path.stat()
-                files.append((status.st_mtime, status.st_size, path))
-        total = sum(size for _, size, _ in files)
+        files = self._files()
+        total = self._at_look = sum(size for _, size, _ in files)
         if total <= self.max_bytes:
             return
         kept, parts = _KEPT_PARTS
@@ -58,5 +61,15 @@ class DiskBudget:
                 _log.warning("an old file cannot be removed", extra={"path": str(path), "reason": str(error)})
                 return
             total -= size
+            self._at_look = total
             if total <= self.max_bytes * kept // parts:
                 return
+
+    def _files(self) -> list[tuple[float, int, Path]]:
+        """(when it was last of use, bytes, path) of every file."""
+        files = []
+        for path in self._folder.glob(self._pattern):
+            with contextlib.suppress(OSError):
+                status = path.stat()
+                files.append((status.st_mtime, status.st_size, path))
+        return files

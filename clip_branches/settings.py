@@ -1,7 +1,8 @@
 """Typed settings of the services: assets/<service>/config.json first, then environment variables.
 
 A key that is not known, in the file, is an error that names the known ones. An environment variable overrides the
-file: DATA_DIR, MODELS_DIR and LOG_LEVEL for every service, and <SERVICE>_<KEY> for one (SEARCH_PORT, WEB_SEARCH_URL).
+file: DATA_DIR, MODELS_DIR, LOG_LEVEL and OTLP_ENDPOINT for every service, and <SERVICE>_<KEY> for one (SEARCH_PORT,
+WEB_SEARCH_URL).
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from clip_branches.errors import ConfigurationError
 
-_SHARED_KEYS = ("data_dir", "models_dir", "log_level")
+_SHARED_KEYS = ("data_dir", "models_dir", "log_level", "otlp_endpoint")
 
 
 class ServiceSettings(BaseModel):
@@ -32,6 +33,9 @@ class ServiceSettings(BaseModel):
     port: int = Field(0, ge=0, le=65_535)
     threads: int = Field(8, ge=1, le=256, description="Request threads of one worker process.")
     workers: int = Field(1, ge=1, le=64, description="Worker processes.")
+    otlp_endpoint: str = Field(
+        "", pattern="^(https?://.*)?$", description="Collector of OpenTelemetry traces; empty: no traces."
+    )
 
     @property
     def catalogues_dir(self) -> Path:

@@ -13,6 +13,7 @@ from clip_branches.catalogue import Catalogue
 from clip_branches.errors import InvalidInput, UnknownItem
 from clip_branches.schemas import CataloguesResponse, CatalogueSummary, Item, ItemsResponse, RequestModel
 from clip_branches.service import create_base_app, json_response
+from clip_branches.service.figures import CatalogueFigures, DiskFigures, Readiness
 from clip_branches.service.files import IMAGE_FILE
 from clip_branches.service.shelf import Shelf
 from clip_branches.settings import DataSettings
@@ -76,6 +77,10 @@ def create_app(settings: DataSettings | None = None) -> OpenAPI:
         readiness=shelf.problems,
     )
     app.extensions["shelf"] = shelf
+    metrics = app.extensions["metrics"]
+    metrics.add(Readiness(shelf.problems))
+    metrics.add(CatalogueFigures(shelf, lambda catalogue: catalogue))
+    metrics.add(DiskFigures({"thumbnails": cache}, lambda: {"thumbnails": thumbnails.budget}))
     _register_routes(app, shelf, Images(thumbnails))
     shelf.start()
     return app

@@ -41,7 +41,7 @@ class Thumbnails:
     def __init__(self, folder: Path, quality: int, max_bytes: int) -> None:
         self._folder = folder
         self._quality = quality
-        self._budget = DiskBudget(folder, "*/*/*.webp", max_bytes)
+        self.budget = DiskBudget(folder, "*/*/*.webp", max_bytes)
 
     def load(self, catalogue: str, sha256: str, width: int) -> bytes | None:
         """The WebP file kept, or None."""
@@ -50,7 +50,7 @@ class Thumbnails:
             content = path.read_bytes()
         except OSError:
             return None
-        self._budget.read(path)
+        self.budget.read(path)
         return content
 
     def make(self, catalogue: str, sha256: str, width: int, picture: Image.Image) -> bytes:
@@ -66,7 +66,7 @@ class Thumbnails:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             write_whole(path, content)
-            self._budget.wrote(len(content))
+            self.budget.wrote(len(content))
         except OSError as error:
             _log.warning("a thumbnail cannot be kept", extra={"path": str(path), "reason": str(error)})
         return content

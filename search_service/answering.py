@@ -16,6 +16,7 @@ from clip_branches.engine import AnswerSet, Box, BranchEnsemble, DecisionBranch,
 from clip_branches.engine.reading import Reading as Tally
 from clip_branches.engine.survey import survey
 from clip_branches.schemas import BoxSummary, Misplaced, ModelName, Reading
+from clip_branches.service.measures import stage
 from search_service.hits import HEAD, Hits
 from search_service.query import Query
 from search_service.served import Served
@@ -63,7 +64,8 @@ class Timings:
     def step(self, name: str) -> Iterator[None]:
         begun = time.perf_counter()
         try:
-            yield
+            with stage(name):
+                yield
         finally:
             self.steps[name] += (time.perf_counter() - begun) * 1_000
 

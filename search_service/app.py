@@ -21,6 +21,7 @@ from clip_branches.schemas import (
     WhyResponse,
 )
 from clip_branches.service import create_base_app, json_response
+from clip_branches.service.figures import CatalogueFigures, DiskFigures, Readiness
 from clip_branches.settings import SearchSettings
 from search_service import neighbours, result_routes
 from search_service.addresses import ImageAddresses
@@ -81,6 +82,10 @@ def create_app(settings: SearchSettings | None = None) -> OpenAPI:
         max_body=MAX_BODY,
     )
     app.extensions["search"] = state
+    metrics = app.extensions["metrics"]
+    metrics.add(Readiness(state.problems))
+    metrics.add(CatalogueFigures(state.shelf, lambda served: served.catalogue))
+    metrics.add(DiskFigures({"answers": settings.data_dir / "answers"}, state.caches))
     fetcher = Fetcher(timeout_s=settings.image_url_timeout_s) if settings.image_urls else None
     addresses = app.extensions["addresses"] = ImageAddresses(fetcher)
     _register_routes(app, state, addresses)

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from clip_branches.errors import ServiceUnavailable
+from clip_branches.service.measures import place
 
 _MOMENT_S = 0.2
 
@@ -32,7 +33,8 @@ class Gate:
         with self._lock:
             self._inside += 1
         try:
-            yield
+            with place("admitted"):
+                yield
         finally:
             with self._lock:
                 self._inside -= 1
@@ -47,5 +49,10 @@ class Gate:
     @contextmanager
     def computing(self) -> Iterator[None]:
         """A core to work on; waits for one."""
-        with self._computing:
-            yield
+        with place("waiting"):
+            self._computing.acquire()
+        try:
+            with place("computing"):
+                yield
+        finally:
+            self._computing.release()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from clip_branches.disk_budget import DiskBudget
 from clip_branches.errors import ServiceUnavailable
 from clip_branches.schemas import CataloguesResponse
 from clip_branches.service.shelf import Shelf
@@ -47,6 +48,10 @@ class SearchState:
         return self.shelf.problems() or [
             problem for served in self.shelf.opened().values() for problem in served.engine.problems()
         ]
+
+    def caches(self) -> dict[str, DiskBudget]:
+        """The caches on disk by name, as soon as there are any."""
+        return {} if self._searcher is None else {"answers": self._searcher.files.budget}
 
     def catalogues(self) -> CataloguesResponse:
         """Every catalogue: what is served, and why the others are not."""

@@ -69,7 +69,7 @@ class AnswerFiles:
 
     def __init__(self, folder: Path, max_bytes: int) -> None:
         self._folder = folder
-        self._budget = DiskBudget(folder, f"*/*/{_HITS}", max_bytes)
+        self.budget = DiskBudget(folder, f"*/*/{_HITS}", max_bytes)
 
     def save_request(self, catalogue: str, result_set: str, request: StoredRequest) -> bool:
         """Store the request; False when the disk refuses."""
@@ -119,10 +119,10 @@ class AnswerFiles:
             misplaced=list(answer.misplaced),
         )
         path = self._path(catalogue, answer.result_set)
-        if self._budget.max_bytes < len(content) or not self._write(path / _HITS, _as_npy(hits)):
+        if self.budget.max_bytes < len(content) or not self._write(path / _HITS, _as_npy(hits)):
             return
         self._write(path / _DETAILS, details.model_dump_json().encode())
-        self._budget.wrote(len(content))
+        self.budget.wrote(len(content))
 
     def load(self, catalogue: str, result_set: str) -> Answer | None:
         """The stored answer, or None when there is none that is whole."""
@@ -138,7 +138,7 @@ class AnswerFiles:
             _log.warning("a stored answer is damaged", extra={"path": str(path)})
             return None
         has_votes = not (len(hits) == 0 or hits["votes"][0] == _NO_VOTES)
-        self._budget.read(path / _HITS)
+        self.budget.read(path / _HITS)
         return Answer(
             result_set,
             details.generation,

@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Self
 
@@ -34,8 +34,10 @@ def build_demo(data_dir: Path, *, count: int, seed: int = 11) -> None:
 class Running:
     """Search, data and web service over ``data_dir``; each can be stopped and started alone, on the same port."""
 
-    def __init__(self, data_dir: Path) -> None:
+    def __init__(self, data_dir: Path, environment: Mapping[str, str] | None = None) -> None:
+        """``environment``: variables for all three beside those that a test always sets."""
         self.data_dir = data_dir
+        self._more = dict(environment or {})
         self._ports = dict(zip(SERVICES, free_ports(len(SERVICES)), strict=True))
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         self._logs = data_dir / "logs"
@@ -85,9 +87,9 @@ class Running:
 
     @classmethod
     @contextlib.contextmanager
-    def over(cls, data_dir: Path) -> Iterator[Self]:
+    def over(cls, data_dir: Path, environment: Mapping[str, str] | None = None) -> Iterator[Self]:
         """All three services, ready; stopped when the block ends."""
-        running = cls(data_dir)
+        running = cls(data_dir, environment)
         running.start()
         try:
             running.wait_until_ready()
@@ -100,6 +102,22 @@ class Running:
         process = self._processes.pop(service)
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
+
+    def send(self, service: str, number: signal.Signals) -> None:
+        """A signal to the service's first process alone."""
+        self._processes[service].send_signal(number)
+
+    def freeze(self, service: str, number: signal.Signals = signal.SIGSTOP) -> None:
+        """Stops the processes of a service where they are (SIGSTOP), or lets them go on (SIGCONT)."""
+        os.killpg(self._processes[service].pid, number)
+
+    def pid(self, service: str) -> int:
+        """Of the service's first process."""
+        return self._processes[service].pid
+
+    def log(self, service: str) -> str:
+        """All that the service has written."""
+        return (self._logs / f"{service}.log").read_text(errors="replace")
 
     def stop(self) -> None:
         for process in self._processes.values():
@@ -116,10 +134,11 @@ class Running:
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("SEARCH_", "DATA_", "WEB_"))}
         ports = {f"{service.upper()}_PORT": str(port) for service, port in self._ports.items()}
         urls = {"WEB_SEARCH_URL": self.address("search"), "WEB_DATA_URL": self.address("data")}
-        return {**kept, **ports, **urls, "DATA_DIR": str(self.data_dir), "HF_HUB_OFFLINE": "1", "LOG_LEVEL": "WARNING"}
+        always = {"DATA_DIR": str(self.data_dir), "HF_HUB_OFFLINE": "1", "LOG_LEVEL": "WARNING"}
+        return {**kept, **ports, **urls, **always, **self._more}
 
     def _tail(self, service: str) -> str:
-        return (self._logs / f"{service}.log").read_text(errors="replace")[-3_000:]
+        return self.log(service)[-3_000:]
 
 
 def free_ports(count: int) -> list[int]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from flask_openapi3.openapi import OpenAPI
 
 from clip_branches.service import create_base_app
+from clip_branches.service.figures import DiskFigures
 from clip_branches.settings import WebSettings
 from web_service import api, pages, security
 from web_service.keeping import routes as keeping
@@ -51,6 +52,7 @@ def create_app(settings: WebSettings | None = None) -> OpenAPI:
     api.register(app, search=search, data=data)
     database, answers = Database(settings.database), Answers(search, data)
     app.extensions["database"] = database
+    app.extensions["metrics"].add(DiskFigures({"saved": settings.data_dir / "saved"}))
     keeping.register(app, Keeper(database, answers), Collector(database, answers))
     pages.register(app, search=search, static=StaticFiles(_HERE / "static"), languages=Languages(_HERE / "messages"))
     return app

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -11,7 +12,7 @@ from flask import Response, request
 from requests.adapters import HTTPAdapter
 
 from clip_branches.errors import ServiceUnavailable, error_of
-from clip_branches.service import error_response, upstream_headers
+from clip_branches.service import error_response, measures, upstream_headers
 
 CONNECT_TIMEOUT_S = 2.0
 READY_TIMEOUT_S = 1.5
@@ -150,6 +151,16 @@ class Upstream:
         )
 
     def _send(self, method: str, url: str, **options: Any) -> requests.Response:
+        started = time.perf_counter()
+        outcome = "failed"
+        try:
+            answer = self._tried(method, url, **options)
+            outcome = "answered" if answer.status_code < 500 else "refused"
+            return answer
+        finally:
+            measures.upstream(self.name, outcome, time.perf_counter() - started)
+
+    def _tried(self, method: str, url: str, **options: Any) -> requests.Response:
         """Sends once more when a kept-alive connection had just been closed: every call here may be repeated."""
         try:
             return self._session.request(method, url, stream=True, allow_redirects=False, **options)

@@ -14,7 +14,7 @@ from pydantic import BaseModel
 
 from clip_branches import __version__
 from clip_branches.schemas import ErrorResponse
-from clip_branches.service import errors, health, logs, metrics
+from clip_branches.service import errors, health, logs, metrics, tracing
 from clip_branches.service.requests import StrictRequest
 from clip_branches.settings import ServiceSettings
 
@@ -37,7 +37,7 @@ def create_base_app(
     must be quick. ``max_body`` is the longest request body in bytes, anything longer is answered 413.
     ``flask_options`` go to Flask (static_folder, template_folder ...). The settings are ``app.config["SETTINGS"]``.
     """
-    logs.configure_logging(settings.log_level)
+    logs.configure_logging(settings.log_level, settings.service)
     app = OpenAPI(
         import_name,
         info=Info(title=title, version=__version__, description=description),
@@ -55,10 +55,12 @@ def create_base_app(
     # Field order is part of the answer: sorted keys would put "boxes" before "total" for no gain.
     app.json.sort_keys = False  # type: ignore[attr-defined]
 
+    tracing.register(app, settings)
     logs.register(app)
-    metrics.register(app)
+    metrics.register(app, places=settings.workers * settings.threads)
     errors.register(app)
     health.register(app, readiness)
+    app.extensions["readiness"] = readiness
     _register_docs(app)
     app.after_request(_harden)
     return app

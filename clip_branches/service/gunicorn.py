@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
+from clip_branches.service.reloading import reload_hooks
+from clip_branches.service.workers import worker_metrics
 from clip_branches.settings import ServiceSettings
 
 
 def gunicorn_options(settings: ServiceSettings) -> dict[str, Any]:
     """Options for gthread workers that log JSON through the service itself and stop gracefully on SIGTERM."""
+    hooks = reload_hooks(type(settings).load) | worker_metrics(settings.workers)
     return {
+        **hooks,
         "bind": f"{settings.host}:{settings.port}",
         "worker_class": "gthread",
         "workers": settings.workers,
@@ -25,7 +29,7 @@ def gunicorn_options(settings: ServiceSettings) -> dict[str, Any]:
         "logconfig_dict": {
             "version": 1,
             "disable_existing_loggers": False,
-            "formatters": {"json": {"()": "clip_branches.service.logs.JsonFormatter"}},
+            "formatters": {"json": {"()": "clip_branches.service.logs.JsonFormatter", "service": settings.service}},
             "handlers": {"out": {"class": "logging.StreamHandler", "formatter": "json", "stream": "ext://sys.stdout"}},
             "root": {"level": settings.log_level, "handlers": []},
             "loggers": {

@@ -13,6 +13,8 @@ from typing import Any, TextIO
 
 from flask import Flask, Response, g, has_request_context, request
 
+from clip_branches.service.tracing import trace_id
+
 REQUEST_ID_HEADER = "X-Request-ID"
 _SANE_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 _QUIET_PATHS = frozenset(("/livez", "/readyz", "/metrics"))
@@ -21,17 +23,27 @@ _access = logging.getLogger("clip_branches.access")
 
 
 class JsonFormatter(logging.Formatter):
-    """A log record as one line of JSON: time, level, logger, message, request_id, and the record's ``extra``."""
+    """A log record as one line of JSON: time, level, service, logger, message and the record's ``extra``.
+
+    Within a request also its id, and that of its trace if there is one.
+    """
+
+    def __init__(self, service: str = "-") -> None:
+        super().__init__()
+        self._service = service
 
     def format(self, record: logging.LogRecord) -> str:
         line: dict[str, Any] = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname,
+            "service": self._service,
             "logger": record.name,
             "message": record.getMessage(),
         }
         if has_request_context():
             line["request_id"] = current_request_id()
+            if (trace := trace_id()) is not None:
+                line["trace_id"] = trace
         line.update({key: value for key, value in vars(record).items() if key not in _STANDARD})
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
@@ -50,12 +62,12 @@ class _StdoutHandler(logging.StreamHandler[TextIO]):
         """The stream is always the current standard output."""
 
 
-def configure_logging(level: str) -> None:
+def configure_logging(level: str, service: str = "-") -> None:
     """JSON lines on standard output for the whole process; calling it again only changes the level."""
     root = logging.getLogger()
     if not any(isinstance(handler, _StdoutHandler) for handler in root.handlers):
         handler = _StdoutHandler()
-        handler.setFormatter(JsonFormatter())
+        handler.setFormatter(JsonFormatter(service))
         root.addHandler(handler)
     root.setLevel(level)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import threading
 import time
 from collections.abc import Callable
@@ -117,6 +118,15 @@ class Shelf(Generic[Opened]):
             for name, slot in sorted(self._slots.items())
             if slot.error is not None and slot.opened is None
         }
+
+    def refused(self) -> dict[str, str]:
+        """Why the newest generation of a catalogue could not be opened, by name, an earlier one served or not."""
+        return {name: slot.error.message for name, slot in sorted(self._slots.items()) if slot.error is not None}
+
+    def committed(self, name: str) -> float:
+        """When the newest generation of the catalogue was committed, in seconds since 1970; nan for none known."""
+        slot = self._slots.get(name)
+        return math.nan if slot is None else slot.stamp[0] / 1e9
 
     def problems(self) -> list[str]:
         """Why the service is not ready: still starting, or nothing to serve; empty when it is."""
