@@ -60,6 +60,17 @@ def model_options(command: Command) -> Command:
         click.option("--device", default="auto", show_default=True, help="cpu, cuda, cuda:1, ...; auto: cuda if any."),
         click.option("--precision", type=click.Choice(PRECISIONS), default="auto", show_default=True),
     ]
+    return cluster_options(_with(options, command))
+
+
+def cluster_options(command: Command) -> Command:
+    """Whether images are embedded here or on the nodes of a Ray cluster, and what a task takes there."""
+    options = [
+        click.option("--engine", type=click.Choice(["local", "ray"]), default="local", show_default=True),
+        click.option("--ray-address", default="auto", envvar="RAY_ADDRESS", show_default=True, help="HOST:PORT."),
+        click.option("--task-cpus", type=click.IntRange(1), default=1, show_default=True, help="Processors a task."),
+        click.option("--task-gpus", type=click.FloatRange(0), default=0.0, show_default=True, help="GPUs a task: 0.5."),
+    ]
     return _with(options, command)
 
 

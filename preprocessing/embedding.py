@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from preprocessing.decoding import ImageReader
-from preprocessing.shards import Shards
-from preprocessing.towers import Batch
+from preprocessing.towers import Batch, BatchEmbedder
 
 _NOT_FINITE = "the model gives no finite vector for it"
 
@@ -32,6 +32,21 @@ def read_batches(reader: ImageReader, images: Mapping[str, str], batch_size: int
         yield batch
 
 
+class ShardSink(Protocol):
+    """What takes finished shards: :class:`preprocessing.shards.Shards`, or what carries them there."""
+
+    def add(
+        self,
+        images: Sequence[str],
+        embeddings: npt.NDArray[np.float32],
+        failed: dict[str, str],
+        seconds: float,
+        *,
+        device: str = ...,
+        precision: str = ...,
+    ) -> None: ...
+
+
 class ShardCutter:
     """Collects embedded batches and writes a shard when there are enough.
 
@@ -40,7 +55,7 @@ class ShardCutter:
 
     def __init__(
         self,
-        shards: Shards,
+        shards: ShardSink,
         shard_size: int,
         sources: Mapping[str, str],
         finished: Callable[[int], None],
@@ -78,3 +93,20 @@ class ShardCutter:
             rows = np.concatenate(self._rows)
             self._shards.add(self._keys, rows, self._failed, now - self._began, **self._how)
             self._keys, self._rows, self._failed, self._began = [], [], {}, now
+
+
+def embed_all(
+    reader: ImageReader,
+    embedder: BatchEmbedder,
+    cutter: ShardCutter,
+    images: Mapping[str, str],
+    batch_size: int,
+    shard_size: int,
+) -> None:
+    """Read, embed and cut ``images`` (source to sha256); the same batches, so the same bytes, wherever it runs.
+
+    What is left after the last whole shard stays with the ``cutter``, which the caller lets write it.
+    """
+    for batch in read_batches(reader, images, batch_size, shard_size):
+        cutter.take(embedder.submit(batch))
+    cutter.take(embedder.drain())

@@ -31,6 +31,10 @@ class EffortSection(Section):
     shard_size: Annotated[int, Field(ge=1, description="Images a shard of embeddings.")] = 2_048
     device: Annotated[str, Field(description="auto, cpu, cuda, cuda:1, ...")] = "auto"
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
+    engine: Annotated[Literal["local", "ray"], Field(description="Where images are embedded.")] = "local"
+    ray_address: Annotated[str, Field(description="auto, or HOST:PORT of a Ray cluster.")] = "auto"
+    task_cpus: Annotated[int, Field(ge=1, description="Processors that a task on Ray takes.")] = 1
+    task_gpus: Annotated[float, Field(ge=0, description="GPUs that a task on Ray takes, such as 0.5.")] = 0.0
 
 
 class ReportSection(Section):

@@ -45,6 +45,10 @@ def run(file: Path, check: bool, data_dir: Path, models_dir: Path) -> None:
         shard_size=effort.shard_size,
         device=effort.device,
         precision=effort.precision,
+        engine=effort.engine,
+        ray_address=effort.ray_address,
+        task_cpus=effort.task_cpus,
+        task_gpus=effort.task_gpus,
     )
     with storage_errors(f"Preprocessing {described.name!r}", data_dir), Workplace(data_dir, described.name) as work:
         recipe = described.recipe()

@@ -7,9 +7,10 @@ shards/<fingerprint of the model>/
 
 from __future__ import annotations
 
+import itertools
 import json
 import shutil
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -48,18 +49,23 @@ class Shards:
         self._parent = folder
         self._stats: dict[Path, ShardStats] = {}
         self._whole: dict[Path, bool] = {}
-        self._next = 0
+        self._taken: set[int] = set()
         for path in sorted(self.folder.glob("[0-9]*.npy")):
-            self._next = int(path.stem) + 1
+            self._taken.add(int(path.stem))
             stats = _read_stats(path, fingerprint)
             if stats is not None:
                 self._stats[path] = stats
+        self._free = self.free_numbers()
 
     def images(self, among: Collection[str]) -> set[str]:
         """Those of the images ``among``, by sha256, that have an embedding."""
         wanted = frozenset(among)
         held = ((path, wanted.intersection(stats.images)) for path, stats in self._stats.items())
         return {image for path, images in held if images and self._is_whole(path) for image in images}
+
+    def free_numbers(self) -> Iterator[int]:
+        """The numbers that no shard here has, in order; a run whose shards ended in another order may leave gaps."""
+        return (number for number in itertools.count() if number not in self._taken)
 
     def add(
         self,
@@ -70,9 +76,11 @@ class Shards:
         *,
         device: str = "cpu",
         precision: str = "float32",
+        number: int | None = None,
     ) -> None:
         """Write a shard: ``embeddings`` (n, d) of n ``images``, and the sources that ``failed`` with their reason.
 
+        It gets the ``number`` given, one of :meth:`free_numbers`, or the first of them.
         Raises InvalidInput for rows that are not finite, not one an image, or of another width than the shards here.
         """
         embeddings = np.asarray(embeddings)
@@ -87,7 +95,8 @@ class Shards:
                 f"The embeddings of a shard in {self.folder} must be finite. Got NaN or infinity instead."
             )
         self.folder.mkdir(parents=True, exist_ok=True)
-        path = self.folder / f"{self._next:06d}.npy"
+        number = next(self._free) if number is None else number
+        path = self.folder / f"{number:06d}.npy"
         with replacing(path) as temporary, temporary.open("wb") as file:
             np.save(file, embeddings.astype(np.float16), allow_pickle=False)
         stats = ShardStats(
@@ -103,7 +112,7 @@ class Shards:
         )
         write_whole(path.with_suffix(".json"), (stats.model_dump_json(indent=1) + "\n").encode())
         self._stats[path], self._whole[path] = stats, True
-        self._next += 1
+        self._taken.add(number)
 
     def _is_whole(self, path: Path) -> bool:
         """Whether a shard has its checksum; it is read once."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from preprocessing.command_options import cluster_options
 from preprocessing.pool import default_workers
 from preprocessing.source_options import download_options, how_to_download
 
@@ -32,6 +33,7 @@ _DAMAGED = 1
 @click.option("--shard-size", type=click.IntRange(1), default=2_048, show_default=True, help="Images a shard.")
 @click.option("--device", default="auto", show_default=True, help="cpu, cuda, cuda:1, ...; auto: cuda if any.")
 @click.option("--precision", type=click.Choice(["auto", "fp32", "bf16", "fp16"]), default="auto", show_default=True)
+@cluster_options
 @download_options
 @_MODELS_DIR
 @_DATA_DIR

@@ -16,9 +16,9 @@ from clip_branches.encoding.fingerprint import (
     local_model_folder,
 )
 from preprocessing.decoding import ImageReader, bytes_reader
-from preprocessing.embedding import ShardCutter, read_batches
+from preprocessing.embedding import ShardCutter, embed_all
 from preprocessing.imported import declared_width, imported_path, take_over_embeddings
-from preprocessing.interrupt import Stopped
+from preprocessing.interrupt import Stopped, stopped_at
 from preprocessing.progress import Progress, say
 from preprocessing.recipe import Recipe
 from preprocessing.report import Note, Summary
@@ -37,6 +37,9 @@ class EmbedOptions(NamedTuple):
 
     ``workers`` threads decode ahead of ``threads`` threads that run the model, each on a batch of its own, on
     ``device`` ("auto", "cpu", "cuda", "cuda:1") in ``precision`` ("auto", "fp32", "bf16", "fp16").
+
+    With the ``engine`` "ray" shards are embedded by the nodes of the cluster at ``ray_address``, each by a task that
+    takes ``task_cpus`` processors and threads and ``task_gpus`` of a GPU; ``device`` and ``precision`` are the nodes'.
     """
 
     models_dir: Path = Path("assets/models")
@@ -46,9 +49,15 @@ class EmbedOptions(NamedTuple):
     shard_size: int = 2_048
     device: str = "auto"
     precision: str = "auto"
+    engine: str = "local"
+    ray_address: str = "auto"
+    task_cpus: int = 1
+    task_gpus: float = 0.0
 
     def load(self, model: str) -> Towers:
-        """The towers of ``model`` where and as these options say."""
+        """The towers of ``model`` on this machine, where and as these options say; with Ray, they say it of nodes."""
+        if self.engine == "ray":
+            return load_towers(model, self.models_dir, "auto", "auto")
         return load_towers(model, self.models_dir, self.device, self.precision)
 
 
@@ -90,9 +99,14 @@ def embed_images(
             towers = towers or options.load(model)
             width = towers.encoder.embedding_dim
         missing = take_over_embeddings(work, recipe.source.path, shards, missing, model, width)
-    if missing:
+    root = image_root(recipe.source, work.data_dir, work.name)
+    if missing and options.engine == "ray":
+        from preprocessing.spreading import embed_on_ray
+
+        embed_on_ray(shards, model, root, sources, missing, options)
+    elif missing:
         towers = towers or options.load(model)
-        _embed_missing(shards, towers, image_root(recipe.source, work.data_dir, work.name), sources, missing, options)
+        _embed_missing(shards, towers, root, sources, missing, options)
     work.save_recipe(recipe)
     work.save_embedded_by(model, fingerprint)
     shards.remove_other_models()
@@ -121,16 +135,11 @@ def _embed_missing(
         cutter = ShardCutter(shards, options.shard_size, sources, progress.update, **how)
         try:
             with BatchEmbedder(towers.embed, options.threads, towers.encoder.embedding_dim) as embedder:
-                for batch in read_batches(reader, images, options.batch_size, options.shard_size):
-                    cutter.take(embedder.submit(batch))
-                cutter.take(embedder.drain())
+                embed_all(reader, embedder, cutter, images, options.batch_size, options.shard_size)
                 took, busy = embedder.seconds, embedder.busy
         except KeyboardInterrupt as error:
             cutter.write()
-            raise Stopped(
-                f"Stopped: {progress.done:,} of {total:,} images are embedded and kept so; the same command goes on "
-                "from there."
-            ) from error
+            raise Stopped(stopped_at(progress.done, total)) from error
         cutter.write()
     if took > _LONG_ENOUGH_S:
         hint = "" if busy > _BUSY_ENOUGH else "; it waited for images, more --workers may help"

@@ -84,7 +84,7 @@ def test_json_says_the_same(tmp_path: Path) -> None:
         (RECIPE.replace("title", "titel"), r"'titel' is not known; known are .*effort.*title"),
         (
             RECIPE + "workersss = 3",
-            r"'effort.workersss' is not known; known are batch_size, device, precision, shard_size",
+            r"'effort.workersss' is not known; known are batch_size, device, engine, precision, ray_address",
         ),
         (RECIPE.replace('path = "photos"', ""), r"path' must be there"),
         (RECIPE.replace("48", "0"), r"'filters.min_size' must be greater than or equal to 1; got 0"),
