@@ -7,11 +7,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from clip_branches.engine.kernels.radix import settle_ties, sort_half
 from clip_branches.engine.kernels.ranking import make_keys, split_keys
 from clip_branches.errors import InvalidInput
 
 Ids = NDArray[np.uint64]
 _LOW_32 = np.uint64(0xFFFFFFFF)
+_FEW = 2_048  # keys up to which comparing sorts them sooner than counting digits
+_NO_NAMES = np.zeros(0, np.uint64)
 
 
 @dataclass(frozen=True)
@@ -31,8 +34,7 @@ class AnswerSet:
         """The answer of these images, put in order."""
         if _fits_keys(ids) and (votes is None or (len(votes) and (votes == votes[0]).all())):
             # Nothing but what the keys hold: they are sorted alone, and read back.
-            keys = _keys(scores, ids)
-            keys.sort()
+            keys = _sorted(_keys(scores, ids))
             ranked, bits = np.empty(len(keys), np.uint64), np.empty(len(keys), np.uint32)
             split_keys(keys, bits, ranked)
             return cls(ranked, bits.view(np.float32), votes)
@@ -73,7 +75,29 @@ def best_first(scores: NDArray[np.float32], ids: NDArray[np.integer]) -> NDArray
         return np.zeros(0, np.int64)
     if not _fits_keys(ids):
         return np.lexsort((ids, -scores)).astype(np.int64)
+    if len(ids) > _FEW:
+        # Places below the scores, not the ids themselves: sorted, the places are the order.
+        names = np.ascontiguousarray(ids, np.uint64)
+        keys = _keys(scores, np.arange(len(ids), dtype=np.uint64))
+        keys = sort_half(keys, np.empty_like(keys), 32)
+        if settle_ties(keys, names):
+            order: NDArray[np.int64] = (keys & _LOW_32).astype(np.int64)
+            return order
     return np.argsort(_keys(scores, ids))
+
+
+def _sorted(keys: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """The keys, ascending; may use their memory."""
+    if len(keys) <= _FEW:
+        keys.sort()
+        return keys
+    spare = np.empty_like(keys)
+    ranked: NDArray[np.uint64] = sort_half(keys, spare, 32)
+    if not settle_ties(ranked, _NO_NAMES):  # many scores alike: by id first, then by score
+        other = keys if ranked is spare else spare
+        by_id = sort_half(ranked, other, 0)
+        ranked = sort_half(by_id, other if by_id is ranked else ranked, 32)
+    return ranked
 
 
 def _fits_keys(ids: NDArray[np.integer]) -> bool:

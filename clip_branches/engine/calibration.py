@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from clip_branches.engine.cut import sigmoid
+from clip_branches.engine.cut import sigmoid, sigmoid_in_place
 from clip_branches.engine.logistic import Vector, times
 
 _SLIPS = (0.02, 0.1, 0.3)  # a label in so many is given at random; how many is not known, each is as likely
@@ -52,7 +52,11 @@ def calibrate(
     log_slope = np.log(_SLOPES)
     centre = np.average(labelled[right], weights=weight[right] + _TINY)
     middles = centre + _MIDDLES * np.maximum(1.0, 1 / _SLOPES)[:, None]  # (slopes, middles)
-    share = sigmoid(_SLOPES[:, None, None] * (falling - middles[:, :, None]))  # (slopes, middles, m)
+    share = np.empty((*middles.shape, len(falling)))  # (slopes, middles, m)
+    for slope_share, each, own in zip(share, _SLOPES, middles, strict=True):  # a slope at a time fits the cache
+        np.subtract(falling, own[:, None], out=slope_share)
+        slope_share *= each
+        sigmoid_in_place(slope_share)
     log_share = np.log(share.mean(axis=2))
     # The prior is of the share, the grid is of the middle: a step of one is so large a step of the other.
     stretch = np.abs(np.gradient(log_share, axis=1))
@@ -67,7 +71,10 @@ def calibrate(
     middle = float((held * middles).sum() / held.sum())
     likely = held > _LEAST
     share = share[likely]
-    f1 = 2 * np.cumsum(share, axis=1) / (np.arange(1, len(falling) + 1) + share.sum(axis=1)[:, None])
+    expected = np.arange(1, len(falling) + 1) + share.sum(axis=1)[:, None]
+    f1 = np.cumsum(share, axis=1, out=share)
+    f1 *= 2
+    f1 /= expected
     best = int(np.argmax(times(held[likely][None], f1)[0]))
     cut = (falling[best] + falling[min(best + 1, len(falling) - 1)]) / 2
     return Calibration(mean_slope, -mean_slope * middle, float(mean_slope * (cut - middle)))

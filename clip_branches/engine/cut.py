@@ -140,6 +140,15 @@ def sigmoid(x: Vector) -> Vector:
     return 1 / (1 + np.exp(-np.clip(x, -40, 40)))
 
 
+def sigmoid_in_place(x: Vector) -> None:
+    """``x`` becomes ``sigmoid(x)``, to the last bit, without another array."""
+    np.clip(x, -40, 40, out=x)
+    np.negative(x, out=x)
+    np.exp(x, out=x)
+    x += 1
+    np.divide(1, x, out=x)
+
+
 def _scale(scores: Vector) -> tuple[float, float]:
     return float(scores.std()) or 1.0, float(scores.mean())
 

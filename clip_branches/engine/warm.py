@@ -23,7 +23,10 @@ def warm_up() -> None:
         index.codes([0, 1])
         index.codes(np.arange(4_000) % 400)
         index.score([1, 0], np.ones(32, np.float32))
-        AnswerSet.ordered(np.arange(2, dtype=np.uint64), np.ones(2, np.float32))
+        for count in (2, 5_000):  # few hits are sorted by comparing, more by their digits; votes go along with places
+            ids, scores = np.arange(count, dtype=np.uint64), np.linspace(0, 1, count, dtype=np.float32)
+            AnswerSet.ordered(ids, scores)
+            AnswerSet.ordered(ids, scores, (ids % np.uint64(3)).astype(np.int16))
         index.nearest(np.ones(32, np.float32), 3)
         index.score_all(np.ones(32, np.float32))
         for name in ("linear", "branch", "ensemble"):

@@ -28,6 +28,23 @@ def test_order_is_score_descending_then_id_ascending(scores: list[float], first:
     assert ids[order].tolist() == naive.best_first(ids.tolist(), scores)
 
 
+@pytest.mark.parametrize("few", [1, 6_000], ids=["all alike", "hardly alike"])
+@pytest.mark.parametrize("first", [0, 2**32 - 6_000])
+def test_large_answers_are_in_the_same_order(few: int, first: int) -> None:
+    generator = np.random.default_rng(5)
+    ids = first + generator.permutation(6_000).astype(np.uint64)
+    scores = generator.normal(size=few).astype(np.float32)[generator.integers(0, few, 6_000)]
+    scores[:40] = np.repeat(np.array([0.0, -0.0], np.float32), 20)
+    votes = generator.integers(1, 9, 6_000).astype(np.int16)
+    expected = naive.best_first(ids.tolist(), scores.tolist())
+    assert ids[best_first(scores, ids)].tolist() == expected
+    plain, voted = AnswerSet.ordered(ids, scores), AnswerSet.ordered(ids, scores, votes)
+    assert plain.ids.tolist() == voted.ids.tolist() == expected
+    vote_of = dict(zip(ids.tolist(), votes.tolist(), strict=True))
+    assert voted.votes is not None
+    assert voted.votes.tolist() == [vote_of[item] for item in expected]
+
+
 def test_pages_tile_the_answer_and_end_where_it_ends() -> None:
     answer = _answer([5, 3, 9, 1], [0.1, 0.9, 0.9, -1], [1, 2, 3, 0])
     assert answer.total == 4

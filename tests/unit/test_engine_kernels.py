@@ -36,14 +36,14 @@ def test_the_mixture_loss_is_the_likelihood_and_its_gradient_is_its_slope() -> N
     right, wrong, at = np.array([3.0, 4.5]), np.array([0.5, 2.2, -1.0]), np.array([-1.0, 0.1, 0.2, 1.2])
 
     def loss(q: np.ndarray, label_weight: float = 3.0) -> float:
-        return float(mixture_loss(q, scores, right, wrong, label_weight, 0.0, 0.0, np.empty(4)))
+        return float(mixture_loss(q, scores, right, wrong, label_weight, 0.0, 0.0, np.empty(4), True))
 
     share, variance = 1 / (1 + np.exp(1.0)), np.exp(0.2)
     assert -loss(at, 0.0) == pytest.approx(
         naive.mixture_log_likelihood(scores, share, 0.1, 0.1 + np.exp(1.2), variance), rel=1e-9
     )
     gradient = np.empty(4)
-    mixture_loss(at, scores, right, wrong, 3.0, 0.0, 0.0, gradient)
+    mixture_loss(at, scores, right, wrong, 3.0, 0.0, 0.0, gradient, False)
     slopes = [(loss(at + step) - loss(at - step)) / 2e-6 for step in np.eye(4) * 1e-6]
     assert gradient == pytest.approx(slopes, rel=1e-4)
 

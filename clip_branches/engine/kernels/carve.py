@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+TOGETHER = 4  # features whose codes are counted in one pass over the rows
 _SLACK = 1e-9  # of impurity, for rounding
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, error_model="numpy")
 def impurity(in_p, in_n, all_p, all_n):  # type: ignore[no-untyped-def]
     """Weighted Gini impurity of a box and its outside (lower is better): in_p, in_n are the weights inside."""
     total = 0.0
@@ -21,46 +22,83 @@ def impurity(in_p, in_n, all_p, all_n):  # type: ignore[no-untyped-def]
 # What follows is called some thousand times a box: on the rows that are left, side by side with their weights and with
 # what tells right from wrong, and inlined, as a call with arrays counts a reference to each of them.
 @njit(nogil=True, cache=True, inline="always")
-def _best_cut(columns, f, samples, size, low, value, high, in_p, in_n, all_p, all_n, scratch):  # type: ignore[no-untyped-def]
-    """Best cut of feature ``f`` that keeps ``value``: (impurity, side, border); side 0 raises low, 1 lowers high.
+def _sum_weights(columns, features, k, samples, size, sums):  # type: ignore[no-untyped-def]
+    """``sums[j, v]`` and ``sums[j, 256 + v]`` = weight of the wrong and of the right rows whose code is v in feature
+    ``k + j``; of how many features, at most ``TOGETHER``.
 
-    samples: the rows inside, their weights, and 256 for a right one or 0. Only cuts between different classes are
-    weighed: as more rows of one class leave, the impurity is concave, so that it is least before the first or
-    after the last of them (Fayyad and Irani 1992).
+    samples: the rows, their weights, and 256 for a right one or 0. A sum waits for the one before it wherever their
+    codes might be the same; those of several features do not wait for each other.
     """
     rows, weights, rights = samples
-    sums, values = scratch
-    for v in range(np.uint64(low), np.uint64(high + 1)):
-        sums[v] = 0.0
-        sums[np.uint64(256) + v] = 0.0
+    left = features.shape[0] - k
+    sums[:] = 0.0
+    if left >= 4:
+        a, b, c, d = features[k], features[k + 1], features[k + 2], features[k + 3]
+        for i in range(np.uint64(size)):
+            row, weight, right = np.uint64(rows[i]), weights[i], np.uint64(rights[i])
+            sums[right + np.uint64(columns[a, row])] += weight
+            sums[np.uint64(512) + right + np.uint64(columns[b, row])] += weight
+            sums[np.uint64(1024) + right + np.uint64(columns[c, row])] += weight
+            sums[np.uint64(1536) + right + np.uint64(columns[d, row])] += weight
+        return 4
+    if left >= 2:
+        a, b = features[k], features[k + 1]
+        for i in range(np.uint64(size)):
+            row, weight, right = np.uint64(rows[i]), weights[i], np.uint64(rights[i])
+            sums[right + np.uint64(columns[a, row])] += weight
+            sums[np.uint64(512) + right + np.uint64(columns[b, row])] += weight
+        return 2
+    a = features[k]
     for i in range(np.uint64(size)):
-        sums[np.uint64(rights[i]) + np.uint64(columns[f, np.uint64(rows[i])])] += weights[i]
+        sums[np.uint64(rights[i]) + np.uint64(columns[a, np.uint64(rows[i])])] += weights[i]
+    return 1
+
+
+@njit(nogil=True, cache=True, inline="always")
+def _best_cut(sums, at, low, value, high, in_p, in_n, all_p, all_n, steps):  # type: ignore[no-untyped-def]
+    """Best cut of a feature that keeps ``value``: (impurity, side, border); side 0 raises low, 1 lowers high.
+
+    sums: from ``at`` on, as of ``_sum_weights``; steps: scratch. Only cuts between different classes are weighed: as
+    more rows of one class leave, the impurity is concave, so that it is least before the first or after the last of
+    them (Fayyad and Irani 1992).
+    """
+    values, stay_p, stay_n, weighed = steps
+    wrong, right = np.uint64(at), np.uint64(at + 256)
+    all_ = all_p + all_n
     best, best_side, border = np.inf, 0, np.int64(0)
     for side in range(2):
-        there = np.int64(0)
+        there = np.uint64(0)
         for i in range(
             np.uint64(value - low if side == 0 else high - value)
         ):  # without a branch: it could not be guessed
             left = np.uint64(low) + i if side == 0 else np.uint64(high) - i
             values[there] = left
-            there += np.int64(sums[np.uint64(256) + left] + sums[left] > 0.0)
+            there += np.uint64(sums[right + left] + sums[wrong + left] > 0.0)
+        if there == 0:
+            continue
+        # What stays inside before each value leaves, and after the last; then the impurity of all of them at once.
         p, n = in_p, in_n
-        kind, gone = np.int64(0), np.int64(0)
+        kind = np.int64(0)
         for i in range(there):
-            leaving = values[i]
-            pos, neg = sums[np.uint64(256 + leaving)], sums[np.uint64(leaving)]
+            leaving = np.uint64(values[i])
+            pos, neg = sums[right + leaving], sums[wrong + leaving]
             now = np.int64(pos > 0.0) + 2 * np.int64(neg > 0.0)
-            if i > 0 and (now != kind or kind == 3):
-                g = impurity(p, n, all_p, all_n)
-                if g < best:
-                    best, best_side, border = g, side, gone
+            stay_p[i], stay_n[i] = p, n
+            weighed[i] = 0.0 if (now != kind) | (kind == 3) else np.inf
             p -= pos
             n -= neg
-            kind, gone = now, leaving
-        if there > 0:
-            g = impurity(p, n, all_p, all_n)
-            if g < best:
-                best, best_side, border = g, side, gone
+            kind = now
+        stay_p[there], stay_n[there], weighed[there] = p, n, 0.0
+        weighed[0] = np.inf
+        for i in range(there + np.uint64(1)):
+            p, n = stay_p[i], stay_n[i]
+            q, m = all_p - p, all_n - n
+            inside = 2.0 * p * n / (p + n) if p + n > 0.0 else 0.0
+            outside = 2.0 * q * m / (q + m) if q + m > 0.0 else 0.0
+            weighed[i] += (inside + outside) / all_
+        for i in range(there + np.uint64(1)):
+            if weighed[i] < best:
+                best, best_side, border = weighed[i], side, values[i - np.uint64(1)]
     border += 1 - 2 * best_side  # beyond the last value that goes
     return best, best_side, border
 
@@ -70,32 +108,36 @@ def _keep(columns, f, source, count, low, high, kept):  # type: ignore[no-untype
     """Samples within low..high go to the front of ``kept`` (may be ``source``): (how many, weights right, wrong)."""
     rows, weights, rights = source
     kept_rows, kept_weights, kept_rights = kept
-    size = 0
+    size = np.uint64(0)
     in_p, in_n = 0.0, 0.0
-    for i in range(count):
-        row = rows[i]
-        if low <= columns[f, row] <= high:
-            weight, right = weights[i], rights[i]
-            kept_rows[size], kept_weights[size], kept_rights[size] = row, weight, right
-            size += 1
-            if right:
-                in_p += weight
-            else:
-                in_n += weight
-    return size, in_p, in_n
+    span = np.uint8(high - low)
+    for i in range(np.uint64(count)):  # without a branch: who stays could not be guessed
+        row, weight, right = rows[i], weights[i], rights[i]
+        stays = np.uint8(np.uint8(columns[f, np.uint64(row)]) - np.uint8(low)) <= span
+        kept_rows[size], kept_weights[size], kept_rights[size] = row, weight, right
+        size += np.uint64(stays)
+        in_p += weight * np.float64(stays & (right != 0))
+        in_n += weight * np.float64(stays & (right == 0))
+    return np.int64(size), in_p, in_n
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, error_model="numpy")
 def first_cuts(columns, alive, count, centre, all_p, all_n, cuts, scratch):  # type: ignore[no-untyped-def]
     """``cuts[f]`` = (impurity, side, border) of the best cut of each feature of the whole space."""
-    for f in range(columns.shape[0]):
-        value = np.int64(columns[f, centre])
-        cuts[f, 0], cuts[f, 1], cuts[f, 2] = _best_cut(
-            columns, f, alive, count, 0, value, 255, all_p, all_n, all_p, all_n, scratch
-        )
+    sums, steps = scratch
+    features = np.arange(columns.shape[0]).astype(np.uint8)
+    k = 0
+    while k < columns.shape[0]:
+        together = _sum_weights(columns, features, k, alive, count, sums)
+        for j in range(together):
+            value = np.int64(columns[k + j, centre])
+            cuts[k + j, 0], cuts[k + j, 1], cuts[k + j, 2] = _best_cut(
+                sums, 512 * j, 0, value, 255, all_p, all_n, all_p, all_n, steps
+            )
+        k += together
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, error_model="numpy")
 def carve(  # type: ignore[no-untyped-def]
     columns, alive, count, centre, features, all_p, all_n, cuts, low, high, inside, scratch, wanted,
 ):  # fmt: skip
@@ -104,6 +146,7 @@ def carve(  # type: ignore[no-untyped-def]
     The first cut is looked up in ``cuts``: it is the same for every subset with that feature. Infinity, and no whole
     box, where it is clear on the way that the impurity will stay above ``wanted``.
     """
+    sums, steps = scratch
     low[:] = 0
     high[:] = 255
     size = count
@@ -112,17 +155,23 @@ def carve(  # type: ignore[no-untyped-def]
     first = True
     while in_n > 0.0:
         best, best_k, best_side, best_border = np.inf, -1, np.int64(0), np.int64(0)
-        for k in range(features.shape[0]):
-            f = np.int64(features[k])
-            if first:
-                g, side, border = cuts[f, 0], np.int64(cuts[f, 1]), np.int64(cuts[f, 2])
-            else:
-                g, side, border = _best_cut(
-                    columns, f, inside, size, low[k], np.int64(columns[f, centre]), high[k],
-                    in_p, in_n, all_p, all_n, scratch,
-                )  # fmt: skip
-            if g < best:
-                best, best_k, best_side, best_border = g, k, side, border
+        if first:
+            for k in range(features.shape[0]):
+                f = np.int64(features[k])
+                if cuts[f, 0] < best:
+                    best, best_k, best_side, best_border = cuts[f, 0], k, np.int64(cuts[f, 1]), np.int64(cuts[f, 2])
+        else:
+            k = 0
+            while k < features.shape[0]:
+                together = _sum_weights(columns, features, k, inside, size, sums)
+                for j in range(together):
+                    value = np.int64(columns[features[k + j], centre])
+                    g, side, border = _best_cut(
+                        sums, 512 * j, low[k + j], value, high[k + j], in_p, in_n, all_p, all_n, steps
+                    )
+                    if g < best:
+                        best, best_k, best_side, best_border = g, k + j, side, border
+                k += together
         if best_k < 0 or not best < current - 1e-12:
             break
         current = best

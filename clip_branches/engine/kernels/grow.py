@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from clip_branches.engine.kernels.carve import carve, first_cuts
+from clip_branches.engine.kernels.carve import TOGETHER, carve, first_cuts
 
 
 @njit(nogil=True, cache=True)
@@ -41,7 +41,7 @@ def grow_branch(  # type: ignore[no-untyped-def]
     within = np.empty(n, np.uint8)
     inside = (np.empty(n, np.int32), np.empty(n), np.empty(n, np.int32))
     low, high = np.empty(widest, np.int64), np.empty(widest, np.int64)
-    scratch = (np.empty(512), np.empty(256, np.int64))
+    scratch = (np.empty(TOGETHER * 512), (np.empty(257, np.int64), np.empty(257), np.empty(257), np.empty(257)))
     cuts = np.empty((columns.shape[0], 3))
     made, failures = 0, 0
     purest, spare_size = -1.0, np.int64(0)

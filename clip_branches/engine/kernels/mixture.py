@@ -11,9 +11,9 @@ _STEPS = 60
 _H = 1e-4
 
 
-@njit(nogil=True, cache=True)
-def mixture_loss(q, u, right, wrong, label_weight, prior_right, prior_wrong, gradient):  # type: ignore[no-untyped-def]
-    """Negative log likelihood; its gradient into ``gradient``.
+@njit(nogil=True, cache=True, error_model="numpy")
+def mixture_loss(q, u, right, wrong, label_weight, prior_right, prior_wrong, gradient, valued):  # type: ignore[no-untyped-def]
+    """Negative log likelihood, of no use unless ``valued``; its gradient into ``gradient``.
 
     q = (log odds of the share of right ones, mean of the wrong, log variance, log distance of the means). Unlabelled
     scores ``u`` count through their density, labelled ones through P(right | score).
@@ -30,8 +30,9 @@ def mixture_loss(q, u, right, wrong, label_weight, prior_right, prior_wrong, gra
         from_high = from_low - gap
         odds = eta + gap * (from_low - gap / 2) / variance
         decay = np.exp(-abs(odds))
-        member = 1.0 / (1.0 + decay) if odds > 0 else decay / (1.0 + decay)
-        value += log_wrong - 0.5 * (q[2] + from_low * from_low / variance) + max(odds, 0.0) + np.log1p(decay)
+        member = (1.0 if odds > 0 else decay) / (1.0 + decay)
+        if valued:
+            value += log_wrong - 0.5 * (q[2] + from_low * from_low / variance) + max(odds, 0.0) + np.log1p(decay)
         g0 += member - share
         g1 += (member * from_high + (1 - member) * from_low) / variance
         g2 += 0.5 * ((member * from_high * from_high + (1 - member) * from_low * from_low) / variance - 1)
@@ -63,12 +64,12 @@ def fit_mixture(q, least, most, u, right, wrong, label_weight, prior_right, prio
     gradient, other = np.empty(size), np.empty(size)
     curvature = np.empty((size, size))
     damping = 1.0
-    loss = mixture_loss(q, u, right, wrong, label_weight, prior_right, prior_wrong, gradient)
+    loss = mixture_loss(q, u, right, wrong, label_weight, prior_right, prior_wrong, gradient, True)
     for _ in range(_STEPS):
         for a in range(size):
             moved = q.copy()
             moved[a] += _H
-            mixture_loss(moved, u, right, wrong, label_weight, prior_right, prior_wrong, other)
+            mixture_loss(moved, u, right, wrong, label_weight, prior_right, prior_wrong, other, False)
             curvature[a] = (other - gradient) / _H
         curvature = 0.5 * (curvature + curvature.T)
         better = False
@@ -84,7 +85,7 @@ def fit_mixture(q, least, most, u, right, wrong, label_weight, prior_right, prio
             if positive:
                 step = solve_upper(root, solve_lower(root, gradient))
                 moved = np.minimum(np.maximum(q - step, least), most)
-                lower = mixture_loss(moved, u, right, wrong, label_weight, prior_right, prior_wrong, other)
+                lower = mixture_loss(moved, u, right, wrong, label_weight, prior_right, prior_wrong, other, True)
                 if lower < loss:
                     gained = loss - lower
                     q[:] = moved
