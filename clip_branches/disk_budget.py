@@ -25,6 +25,7 @@ class DiskBudget:
         self._pattern = pattern
         self.max_bytes = max_bytes
         self._since_look = 0
+        self._looked = False  # an earlier process may have left it full: the first write looks
         self._at_look: int | None = None
         self._lock = threading.Lock()
 
@@ -43,9 +44,9 @@ class DiskBudget:
         """Counts a file just written, and makes room now and then."""
         with self._lock:
             self._since_look += n_bytes
-            if self._since_look < max(1, self.max_bytes // _LOOKS):
+            if self._looked and self._since_look < max(1, self.max_bytes // _LOOKS):
                 return
-            self._since_look = 0
+            self._since_look, self._looked = 0, True
         self._make_room()
 
     def _make_room(self) -> None:

@@ -13,7 +13,9 @@
     ├── ConfigurationError      a setting, model or recipe that cannot be used
     ├── DamagedFile             a file that is truncated, altered, foreign or of another version
     ├── StorageError            a disk that cannot be written: full, read-only, without permission, or in use
-    └── ServiceUnavailable      a service that this one needs does not answer
+    ├── ServiceUnavailable      a service that this one needs does not answer, or this one is busy
+    │   └── TimeLimit           the request took longer than it may
+    └── Cancelled               the client went away: nobody waits for the answer
 
 An error says what was wrong and what would work. ``code`` is a stable machine-readable word, ``field`` names the
 offending request field where there is one. Services turn an error into ``{"error": {"code", "message", "field"?}}``.
@@ -85,6 +87,14 @@ class StorageError(ClipBranchesError):
 
 class ServiceUnavailable(ClipBranchesError):
     code = "service_unavailable"
+
+
+class TimeLimit(ServiceUnavailable):
+    code = "time_limit"
+
+
+class Cancelled(ClipBranchesError):
+    code = "cancelled"
 
 
 def error_of(told: Any, *, otherwise: str) -> ClipBranchesError:

@@ -36,6 +36,16 @@ class ServiceSettings(BaseModel):
     otlp_endpoint: str = Field(
         "", pattern="^(https?://.*)?$", description="Collector of OpenTelemetry traces; empty: no traces."
     )
+    waiting: int = Field(
+        256, ge=0, le=2_000, description="Requests that wait for a thread; more are told to come back."
+    )
+    wait_s: float = Field(20.0, gt=0, le=600, description="Longest time that a request waits for a thread, in seconds.")
+    request_s: float = Field(
+        60.0, gt=0, le=86_400, description="Longest time to work on a request until its answer begins, in seconds."
+    )
+    receive_s: float = Field(
+        60.0, gt=0, le=86_400, description="Longest time to receive a request, and for a client to take a next piece."
+    )
 
     @property
     def catalogues_dir(self) -> Path:
@@ -83,8 +93,12 @@ class SearchSettings(CatalogueSettings):
     )
     unlabelled: int = Field(1_000, ge=0, le=100_000, description="Random unlabelled images in a training set.")
     answers_in_memory: int = Field(64, ge=1, le=100_000, description="Answer sets kept in memory.")
+    answers_memory_mb: int = Field(512, ge=0, le=10**6, description="Megabytes of answers kept in memory.")
     answers_disk_mb: int = Field(
-        2_048, ge=0, le=10**9, description="Megabytes of answers kept on disk; the oldest go first. Requests stay."
+        2_048, ge=0, le=10**9, description="Megabytes of answers kept on disk; those not read for longest go first."
+    )
+    requests_disk_mb: int = Field(
+        1_024, ge=1, le=10**9, description="Megabytes of requests kept on disk, from which answers are computed again."
     )
     image_urls: bool = Field(False, description="Whether a search may name an image by a public address.")
     image_url_timeout_s: float = Field(10.0, gt=0, le=120, description="Longest time to fetch such an image.")

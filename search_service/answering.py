@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from clip_branches.cancelling import checkpoint
 from clip_branches.engine import AnswerSet, Box, BranchEnsemble, DecisionBranch, LinearScorer, Rule
 from clip_branches.engine.reading import Reading as Tally
 from clip_branches.engine.survey import survey
@@ -96,9 +97,11 @@ def compute_answer(
     with timings.step("train"):
         trained = models.get(query, vector, served)
         rule = Rule(trained.model, trained.described, query.boxes_off, query.cut)
+    checkpoint()
     with timings.step("query"):
         shown = _shown(rule, len(trained.described))
         told = survey(served.engine, rule, shown, HEAD, timings.tally)
+    checkpoint()
     with timings.step("explain"):
         boxes = _summaries(rule, shown, told.inside, told.accepted, told.alone)
         misplaced = _misplaced(query, rule, served)

@@ -12,6 +12,7 @@ import numpy as np
 from clip_branches.engine import AnswerSet, Box
 from clip_branches.engine.box import members
 from clip_branches.errors import InvalidInput
+from clip_branches.memory_budget import MemoryBudget
 from clip_branches.schemas.answers import Facet, FacetsResponse, FacetValue
 from search_service.columns import Column, Columns, Mask, Rows
 from search_service.served import Served
@@ -19,6 +20,7 @@ from search_service.served import Served
 _LISTED = 60  # values of a column that are listed
 ALIKE = "alike"  # the column in which the near-duplicate filter names groups of images
 _CATALOGUES, _ANSWERS = 8, 32
+_ROW_BYTES = 256 * 1024 * 1024
 _PIECE = 1 << 16  # images whose codes are looked at together
 
 Where = tuple[tuple[str, tuple[str, ...]], ...]
@@ -53,7 +55,7 @@ class Filters:
 
     def __init__(self) -> None:
         self._columns: OrderedDict[str, Columns] = OrderedDict()
-        self._rows: OrderedDict[tuple[str, str], Rows] = OrderedDict()
+        self._rows: MemoryBudget[tuple[str, str], Rows] = MemoryBudget(_ROW_BYTES, _ANSWERS, lambda rows: rows.nbytes)
         self._lock = threading.Lock()
 
     def part(self, served: Served, key: str, found: AnswerSet, where: Where) -> AnswerSet:
@@ -117,13 +119,10 @@ class Filters:
             self._columns[served.fingerprint] = columns
             while len(self._columns) > _CATALOGUES:
                 self._columns.popitem(last=False)
-            rows = self._rows.pop((served.fingerprint, key), None)
+        rows = self._rows.get((served.fingerprint, key))
         if rows is None:
             rows = columns.rows_of(found.ids)
-        with self._lock:
-            self._rows[served.fingerprint, key] = rows
-            while len(self._rows) > _ANSWERS:
-                self._rows.popitem(last=False)
+            self._rows.put((served.fingerprint, key), rows)
         return columns, rows
 
 

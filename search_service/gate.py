@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from clip_branches.cancelling import checkpoint
 from clip_branches.errors import ServiceUnavailable
 from clip_branches.service.measures import place
 
@@ -48,10 +49,11 @@ class Gate:
 
     @contextmanager
     def computing(self) -> Iterator[None]:
-        """A core to work on; waits for one."""
+        """A core to work on; waits for one, and leaves it to others where nobody waits for the work any more."""
         with place("waiting"):
             self._computing.acquire()
         try:
+            checkpoint()
             with place("computing"):
                 yield
         finally:

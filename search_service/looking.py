@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 import numpy as np
 
 from clip_branches.engine import AnswerSet
+from clip_branches.memory_budget import MemoryBudget
 from clip_branches.schemas.looking import FiguresResponse, MapResponse
 
 if TYPE_CHECKING:
@@ -18,14 +18,16 @@ if TYPE_CHECKING:
     from search_service.served import Served
 
 T = TypeVar("T")
+_MAPS, _ORDERS = 32, 8
+_BYTES = 128 * 1024 * 1024  # of the orders, and of the maps
+_POINT_BYTES = 160  # of a map: four numbers, each an object
 
 
 class _Kept(Generic[T]):
     """The values last asked for; two who ask for the same at once wait for one computation."""
 
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._values: OrderedDict[tuple[str, str], T] = OrderedDict()
+    def __init__(self, most: int, size_of: Callable[[T], int]) -> None:
+        self._values: MemoryBudget[tuple[str, str], T] = MemoryBudget(_BYTES, most, size_of)
         self._at_work: dict[tuple[str, str], threading.Lock] = {}
         self._lock = threading.Lock()
 
@@ -33,25 +35,24 @@ class _Kept(Generic[T]):
         with self._lock:
             alone = self._at_work.setdefault(key, threading.Lock())
         with alone:
-            with self._lock:
-                if key in self._values:
-                    self._values.move_to_end(key)
-                    return self._values[key]
-            value = compute()
-            with self._lock:
-                self._values[key] = value
-                self._at_work.pop(key, None)
-                while len(self._values) > self._most:
-                    self._values.popitem(last=False)
-            return value
+            value = self._values.get(key)
+            if value is not None:
+                return value
+            try:
+                value = compute()
+                self._values.put(key, value)
+                return value
+            finally:  # also of a computation that failed or was given up: else a lock would stay for ever
+                with self._lock:
+                    self._at_work.pop(key, None)
 
 
 class Looking:
     """``key`` names the part of an answer that ``part`` is; it is the same part whenever the key is the same."""
 
     def __init__(self) -> None:
-        self._maps: _Kept[MapResponse] = _Kept(32)
-        self._orders: _Kept[AnswerSet] = _Kept(8)
+        self._maps: _Kept[MapResponse] = _Kept(_MAPS, lambda one: _POINT_BYTES * len(one.ids))
+        self._orders: _Kept[AnswerSet] = _Kept(_ORDERS, _bytes_of)
 
     def map(self, served: Served, key: str, part: AnswerSet, *, result_set: str) -> MapResponse:
         """The part as points; a sample where there are more than a map shows."""
@@ -77,6 +78,10 @@ class Looking:
             scores=score_bins(part),
             columns=columns_beside(columns, rows, columns.everything()),
         )
+
+
+def _bytes_of(found: AnswerSet) -> int:
+    return int(found.ids.nbytes + found.scores.nbytes + (0 if found.votes is None else found.votes.nbytes))
 
 
 def _map(served: Served, part: AnswerSet, result_set: str) -> MapResponse:

@@ -6,9 +6,10 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from clip_branches.engine import AnswerSet
-from clip_branches.errors import InvalidInput
+from clip_branches.errors import InvalidInput, TooLarge
 from clip_branches.schemas import ResultPage
 from clip_branches.schemas.answers import (
+    MAX_EXPORTED,
     CheckHit,
     CheckPage,
     CheckResponse,
@@ -71,6 +72,12 @@ class Results:
         """Every id of the part for which the conditions hold: of the whole answer without any."""
         served, answer, where = self._known(name, result_set, conditions)
         part = self._part(served, answer, where)
+        if part.total > MAX_EXPORTED:
+            raise TooLarge(
+                f"At most {MAX_EXPORTED:,} ids are given at once. These are {part.total:,}: refine the answer, filter "
+                "it, or take all of it as a file (export), which is streamed.",
+                field="result_set",
+            )
         return IdsResponse(
             result_set=result_set,
             total=part.total,

@@ -47,8 +47,11 @@ class Searcher:
         self._unlabelled = settings.unlabelled
         self._gate = Gate(settings.threads)
         self._models = TrainedModels(settings.unlabelled)
-        self.files = AnswerFiles(settings.data_dir / "answers", settings.answers_disk_mb * 1_000_000)
-        self._store = AnswerStore(self.files, settings.answers_in_memory, self._gate.idle)
+        self.files = AnswerFiles(
+            settings.data_dir / "answers", settings.answers_disk_mb * 1_000_000, settings.requests_disk_mb * 1_000_000
+        )
+        in_memory = settings.answers_memory_mb * 1_000_000
+        self._store = AnswerStore(self.files, settings.answers_in_memory, in_memory, self._gate.idle)
 
     def search(self, name: str, body: SearchRequest) -> SearchResponse:
         """The first page of the answer to ``body``, computed unless the same was asked of this generation before."""

@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 
+from clip_branches.cancelling import checkpoint
+from clip_branches.memory_budget import MemoryBudget
 from search_service.answering import Answer
 from search_service.stored import AnswerFiles, StoredRequest
 from search_service.writing import Writer
@@ -15,19 +17,18 @@ from search_service.writing import Writer
 Key = tuple[str, str]
 _WRITING = 4  # requests that wait for the disk at once
 _UNSTORED_REQUESTS = 4_096
-_MEMORY_BYTES = 512 * 1024 * 1024
 
 
 class AnswerStore:
     """Answers by (catalogue, result set): a least-recently-used cache in memory over files that outlive the process."""
 
-    def __init__(self, files: AnswerFiles, in_memory: int, idle: Callable[[], bool]) -> None:
-        """``idle``: says when there is time to write answers to disk."""
+    def __init__(self, files: AnswerFiles, in_memory: int, max_bytes: int, idle: Callable[[], bool]) -> None:
+        """``in_memory`` answers of ``max_bytes`` at most; ``idle``: says when there is time to write them to disk."""
         self._files = files
         self._writer = Writer(files.save, idle)
         self._requests_at_work = ThreadPoolExecutor(_WRITING, thread_name_prefix="requests")
-        self._limit = in_memory
-        self._answers: OrderedDict[Key, Answer] = OrderedDict()
+        # An answer grows when all of its hits are asked for: its size is asked again each time.
+        self._answers: MemoryBudget[Key, Answer] = MemoryBudget(max_bytes, in_memory, lambda one: one.hits.nbytes)
         # Requests that the disk refused; without them an evicted answer would be lost.
         self._requests: OrderedDict[Key, StoredRequest] = OrderedDict()
         self._flights: dict[Key, tuple[threading.Lock, int]] = {}
@@ -41,6 +42,7 @@ class AnswerStore:
             self._flights[key] = (flight, waiting + 1)
         try:
             with flight:
+                checkpoint()
                 yield
         finally:
             with self._lock:
@@ -52,19 +54,16 @@ class AnswerStore:
 
     def get(self, key: Key) -> Answer | None:
         """The answer from memory or disk, or None when neither has it (any more)."""
-        with self._lock:
-            answer = self._answers.get(key)
+        answer = self._answers.get(key)
+        if answer is None:
+            answer = self._files.load(*key)
             if answer is not None:
-                self._answers.move_to_end(key)
-                return answer
-        answer = self._files.load(*key)
-        if answer is not None:
-            self._remember(key, answer)
+                self._answers.put(key, answer)
         return answer
 
     def put(self, key: Key, answer: Answer) -> None:
         """Keep the answer in memory and, as soon as there is time and where the disk allows, on it."""
-        self._remember(key, answer)
+        self._answers.put(key, answer)
         self._writer.add(key[0], answer)
 
     def request(self, key: Key) -> StoredRequest | None:
@@ -84,13 +83,3 @@ class AnswerStore:
             self._requests[key] = request
             while len(self._requests) > _UNSTORED_REQUESTS:
                 self._requests.popitem(last=False)
-
-    def _remember(self, key: Key, answer: Answer) -> None:
-        with self._lock:
-            self._answers.pop(key, None)
-            self._answers[key] = answer
-            # Counted anew: an answer grows when all of its hits are asked for.
-            size = sum(one.hits.nbytes for one in self._answers.values())
-            while len(self._answers) > 1 and (len(self._answers) > self._limit or size > _MEMORY_BYTES):
-                _, evicted = self._answers.popitem(last=False)
-                size -= evicted.hits.nbytes

@@ -60,16 +60,19 @@ class _Details(BaseModel):
 
 
 class AnswerFiles:
-    """``folder/<catalogue>/<result set>/``: request.json for ever, hits.npy and details.json while there is room.
+    """``folder/<catalogue>/<result set>/``: request.json, hits.npy and details.json, while there is room for them.
+
+    Requests have room of their own: they are small, and an answer can be given again as long as its request is there.
 
     Each file is renamed into place whole; details.json comes last and holds the checksum of hits.npy, so a half-written
     or damaged answer is never one: it reads as absent and is computed again. Writing is best effort: a disk that is
     full or read-only costs the stored copy, not the answer.
     """
 
-    def __init__(self, folder: Path, max_bytes: int) -> None:
+    def __init__(self, folder: Path, max_bytes: int, max_request_bytes: int) -> None:
         self._folder = folder
         self.budget = DiskBudget(folder, f"*/*/{_HITS}", max_bytes)
+        self._requests = DiskBudget(folder, f"*/*/{_REQUEST}", max_request_bytes)
 
     def save_request(self, catalogue: str, result_set: str, request: StoredRequest) -> bool:
         """Store the request; False when the disk refuses."""
@@ -80,13 +83,19 @@ class AnswerFiles:
             "query": request.query.to_json(),
             "vector": vector,
         }
-        return self._write(self._path(catalogue, result_set) / _REQUEST, json.dumps(values).encode(), durable=True)
+        content = json.dumps(values).encode()
+        written = self._write(self._path(catalogue, result_set) / _REQUEST, content, durable=True)
+        if written:
+            self._requests.wrote(len(content))
+        return written
 
     def load_request(self, catalogue: str, result_set: str) -> StoredRequest | None:
         """The stored request, or None when there is none that can be read."""
-        values = _read_json(self._path(catalogue, result_set) / _REQUEST)
+        path = self._path(catalogue, result_set) / _REQUEST
+        values = _read_json(path)
         if values is None or values.get("version") != _VERSION:
             return None
+        self._requests.read(path)
         try:
             vector = values["vector"]
             return StoredRequest(
@@ -191,6 +200,6 @@ def _as_npy(hits: npt.NDArray[Any]) -> bytes:
 def _read_json(path: Path) -> dict[str, Any] | None:
     try:
         values = json.loads(path.read_bytes())
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None
     return values if isinstance(values, dict) else None

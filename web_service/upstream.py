@@ -8,11 +8,11 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import requests
-from flask import Response, request
-from requests.adapters import HTTPAdapter
+from flask import Response, has_request_context, request
 
-from clip_branches.errors import ServiceUnavailable, error_of
+from clip_branches.errors import Cancelled, ServiceUnavailable, error_of
 from clip_branches.service import error_response, measures, upstream_headers
+from web_service.hanging_up import Adapter, HangingUp, was_cut
 
 CONNECT_TIMEOUT_S = 2.0
 READY_TIMEOUT_S = 1.5
@@ -41,7 +41,8 @@ class Upstream:
         self._session = requests.Session()
         # The services are named by the settings: a proxy from the environment has no business between them.
         self._session.trust_env = False
-        adapter = HTTPAdapter(pool_connections=1, pool_maxsize=connections)
+        self._hanging_up = HangingUp()
+        adapter = Adapter(pool_connections=1, pool_maxsize=connections)
         self._session.mount("http://", adapter)
         self._session.mount("https://", adapter)
 
@@ -161,13 +162,20 @@ class Upstream:
             measures.upstream(self.name, outcome, time.perf_counter() - started)
 
     def _tried(self, method: str, url: str, **options: Any) -> requests.Response:
-        """Sends once more when a kept-alive connection had just been closed: every call here may be repeated."""
-        try:
-            return self._session.request(method, url, stream=True, allow_redirects=False, **options)
-        except (requests.ConnectTimeout, requests.ReadTimeout):
-            raise
-        except requests.ConnectionError:
-            return self._session.request(method, url, stream=True, allow_redirects=False, **options)
+        """Sends once more when a kept-alive connection had just been closed: every call here may be repeated.
+
+        Raises Cancelled where the client of the current request hangs up before there is an answer.
+        """
+        client = request.environ.get("gunicorn.socket") if has_request_context() else None
+        with self._hanging_up.while_waiting(client):
+            try:
+                return self._session.request(method, url, stream=True, allow_redirects=False, **options)
+            except (requests.ConnectTimeout, requests.ReadTimeout):
+                raise
+            except requests.ConnectionError as error:
+                if was_cut():
+                    raise Cancelled("The client closed its connection before the answer was there.") from error
+                return self._session.request(method, url, stream=True, allow_redirects=False, **options)
 
 
 def _body(answer: requests.Response) -> Iterator[bytes]:

@@ -14,7 +14,7 @@ from pydantic import BaseModel
 
 from clip_branches import __version__
 from clip_branches.schemas import ErrorResponse
-from clip_branches.service import errors, health, logs, metrics, tracing
+from clip_branches.service import errors, health, limits, logs, metrics, tracing
 from clip_branches.service.requests import StrictRequest
 from clip_branches.settings import ServiceSettings
 
@@ -58,6 +58,7 @@ def create_base_app(
     tracing.register(app, settings)
     logs.register(app)
     metrics.register(app, places=settings.workers * settings.threads)
+    limits.register(app, settings)
     errors.register(app)
     health.register(app, readiness)
     app.extensions["readiness"] = readiness

@@ -26,6 +26,8 @@ _STATUS: tuple[tuple[type[errors.ClipBranchesError], int], ...] = (
     (errors.ServiceUnavailable, 503),
     (errors.ConfigurationError, 503),
     (errors.StorageError, 503),
+    # Nobody reads it; logs and metrics tell it from what failed here, by the number that nginx uses.
+    (errors.Cancelled, 499),
 )
 _HTTP_CODES = {
     400: "bad_request",

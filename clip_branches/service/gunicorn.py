@@ -4,26 +4,37 @@ from __future__ import annotations
 
 from typing import Any
 
+from clip_branches.service.limits import SPARE_THREADS
 from clip_branches.service.reloading import reload_hooks
 from clip_branches.service.workers import worker_metrics
 from clip_branches.settings import ServiceSettings
 
+# 1,000 ids of a page make a line of 22,000 bytes, 100 conditions on columns one of 40,000.
+REQUEST_LINE = 64 * 1024
+HEADERS, HEADER_BYTES = 64, 8 * 1024
+CONNECTIONS = 2_000
+
 
 def gunicorn_options(settings: ServiceSettings) -> dict[str, Any]:
-    """Options for gthread workers that log JSON through the service itself and stop gracefully on SIGTERM."""
+    """Options for threaded workers that log JSON through the service itself and stop gracefully on SIGTERM."""
+    from clip_branches.service.worker import worker_of
+
     hooks = reload_hooks(type(settings).load) | worker_metrics(settings.workers)
     return {
         **hooks,
         "bind": f"{settings.host}:{settings.port}",
-        "worker_class": "gthread",
+        "worker_class": worker_of(settings.receive_s),
         "workers": settings.workers,
-        "threads": settings.threads,
+        # Who waits does so in a thread, where it is counted and told to come back when too many do.
+        "threads": settings.threads + settings.waiting + SPARE_THREADS,
+        "worker_connections": CONNECTIONS + settings.threads + settings.waiting,
         # A gthread worker beats its heart outside the request threads: this bounds a hung process, not a long request.
         "timeout": 60,
         "graceful_timeout": 20,
         "keepalive": 15,
-        # 1,000 ids of a page make a longer line than gunicorn's default of 4,094 bytes allows.
-        "limit_request_line": 0,
+        "limit_request_line": REQUEST_LINE,
+        "limit_request_fields": HEADERS,
+        "limit_request_field_size": HEADER_BYTES,
         "accesslog": None,
         "errorlog": "-",
         "logconfig_dict": {

@@ -48,6 +48,18 @@ class Metrics:
         self.in_progress = Gauge(
             "http_requests_in_progress", "Requests being answered now.", registry=registry, multiprocess_mode="livesum"
         )
+        self.held = Gauge(
+            "http_requests_held",
+            "Requests at work or waiting, streams until their end.",
+            registry=registry,
+            multiprocess_mode="livesum",
+        )
+        self.waiting = Gauge(
+            "http_requests_waiting",
+            "Requests that wait for a thread.",
+            registry=registry,
+            multiprocess_mode="livesum",
+        )
         self.stages = Histogram(
             "stage_seconds", "Time of one step of a request.", ("stage",), buckets=_BUCKETS, registry=registry
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import nullcontext
 from typing import Any, NoReturn
 
 from flask import Request
@@ -17,6 +18,11 @@ class StrictRequest(Request):
     Flask's own reading turns malformed JSON into None, accepts NaN, and lets deep nesting escape as RecursionError.
     Asking for the content type application/json also keeps foreign pages from posting here without a CORS preflight.
     """
+
+    def get_data(self, *args: Any, **kwargs: Any) -> Any:
+        """The body; where the server bounds the time to receive one (service/worker.py), it is there in time."""
+        with self.environ.get("clip_branches.receiving", nullcontext)():
+            return super().get_data(*args, **kwargs)
 
     def get_json(self, force: bool = False, silent: bool = False, cache: bool = True) -> Any:
         if not (force or self.is_json):

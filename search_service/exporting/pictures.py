@@ -14,6 +14,7 @@ from zipfile import ZIP_DEFLATED, ZIP_STORED
 from PIL import Image, UnidentifiedImageError
 from zipstream import ZipStream
 
+from clip_branches.cancelling import checkpoint
 from clip_branches.catalogue import Catalogue
 from clip_branches.errors import ClipBranchesError
 from clip_branches.images import FORMATS
@@ -39,6 +40,7 @@ def as_zip(export: Export) -> Iterator[bytes]:
     missing: list[tuple[Any, ...]] = []
     for rows in export.batches():
         for row in rows:
+            checkpoint()
             try:
                 content, suffix = _image(export.catalogue, row)
             except _NotThere as reason:
@@ -65,6 +67,7 @@ def as_webdataset(export: Export) -> Iterator[bytes]:
     with tarfile.open(mode="w|", fileobj=sink, format=tarfile.PAX_FORMAT, pax_headers={"comment": comment}) as archive:
         for rows in export.batches():
             for row in rows:
+                checkpoint()
                 key = f"{row['rank'] - 1:09d}"
                 try:
                     content, suffix = _image(export.catalogue, row)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from clip_branches.cancelling import checkpoint
 from clip_branches.catalogue import Catalogue
 
 BATCH = 1_000
@@ -57,6 +58,7 @@ class Export:
         One that the catalogue does not hold any more has its place, and None for what is not known.
         """
         for start in range(0, len(self.ids), BATCH):
+            checkpoint()
             part = slice(start, start + BATCH)
             ids = self.ids[part].tolist()
             items = {item["id"]: item for item in self.catalogue.items(self.ids[part])[0]}

@@ -7,6 +7,7 @@ import hashlib
 import io
 from typing import Any
 
+from clip_branches.cancelling import checkpoint
 from clip_branches.catalogue import Catalogue, is_url
 from clip_branches.errors import ClipBranchesError
 from clip_branches.images import decode_image
@@ -21,6 +22,7 @@ def row_of(catalogue: Catalogue, item: dict[str, Any]) -> dict[str, Any]:
     one that the catalogue was built from, ``image``: base64 of a JPEG of at most 384 pixels a side. It has no key
     ``url`` of ours then, as the neighbour's page shows the url where there is one.
     """
+    checkpoint()
     row = {**item["metadata"], "caption": item["caption"], "width": item["width"], "height": item["height"]}
     if is_url(item["source"]):
         return {**row, "url": item["source"]}

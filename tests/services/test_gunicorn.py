@@ -65,6 +65,12 @@ class Process:
             time.sleep(0.05)
         raise TimeoutError(self.log.read_text()[-3_000:])
 
+    @property
+    def pid(self) -> int:
+        if self._process is None:
+            raise RuntimeError("The service was never started.")
+        return self._process.pid
+
     def send(self, number: signal.Signals) -> None:
         if self._process is not None and self._process.poll() is None:
             if number == signal.SIGKILL:

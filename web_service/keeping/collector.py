@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,6 +10,7 @@ from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from clip_branches.errors import InvalidInput
+from clip_branches.memory_budget import MemoryBudget
 from web_service.keeping import schemas, searches
 from web_service.keeping.algebra import Members, evaluate, parts_of
 from web_service.keeping.answers import Answers
@@ -21,7 +20,7 @@ from web_service.keeping.tables import Collection, KeptAnswer, Part, SavedSearch
 
 MOST_COLLECTIONS = 1_000
 _COVER = 6
-_EVALUATED = 32
+_EVALUATED, _EVALUATED_BYTES = 32, 64 * 1024 * 1024
 
 
 class Collector:
@@ -30,8 +29,9 @@ class Collector:
     def __init__(self, database: Database, answers: Answers) -> None:
         self._database = database
         self._answers = answers
-        self._known: OrderedDict[str, Members] = OrderedDict()
-        self._lock = threading.Lock()
+        self._known: MemoryBudget[str, Members] = MemoryBudget(
+            _EVALUATED_BYTES, _EVALUATED, lambda one: one.found.nbytes + one.held.nbytes
+        )
 
     def create(self, body: schemas.CollectionRequest) -> schemas.Collection:
         """A new collection."""
@@ -145,15 +145,10 @@ class Collector:
     def _members(self, session: Session, expression: dict[str, Any], parts: Mapping[str, SavedSearch]) -> Members:
         """What an expression holds; worked out once for the same answers."""
         key = repr((expression, sorted((name, part.result_set, part.answered_at) for name, part in parts.items())))
-        with self._lock:
-            if key in self._known:
-                self._known.move_to_end(key)
-                return self._known[key]
-        members = evaluate(expression, {name: searches.answer_of(session, name) for name in parts})
-        with self._lock:
-            self._known[key] = members
-            while len(self._known) > _EVALUATED:
-                self._known.popitem(last=False)
+        members = self._known.get(key)
+        if members is None:
+            members = evaluate(expression, {name: searches.answer_of(session, name) for name in parts})
+            self._known.put(key, members)
         return members
 
 

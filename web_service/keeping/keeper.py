@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-from collections import OrderedDict
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,6 +9,7 @@ from flask import Response
 from sqlalchemy import select
 
 from clip_branches.errors import InvalidInput
+from clip_branches.memory_budget import MemoryBudget
 from clip_branches.schemas import Hit
 from web_service.keeping import schemas, searches
 from web_service.keeping.answers import Answers, where_of
@@ -19,7 +18,7 @@ from web_service.keeping.packed import KeptIds, pack
 from web_service.keeping.tables import Collection, KeptAnswer, Part, SavedSearch
 
 _COVER = 6
-_RUNS = 16
+_RUNS, _RUN_BYTES = 16, 64 * 1024 * 1024
 
 
 class Keeper:
@@ -31,8 +30,7 @@ class Keeper:
     def __init__(self, database: Database, answers: Answers) -> None:
         self._database = database
         self._answers = answers
-        self._runs: OrderedDict[tuple[str, ...], KeptIds] = OrderedDict()
-        self._lock = threading.Lock()
+        self._runs: MemoryBudget[tuple[str, ...], KeptIds] = MemoryBudget(_RUN_BYTES, _RUNS, lambda one: one.nbytes)
 
     def save(self, body: schemas.SaveRequest) -> schemas.SavedSearch:
         """Keep an answer of the search service under a name."""
@@ -170,15 +168,10 @@ class Keeper:
     def _answer_now(self, catalogue: str, result_set: str, where: Sequence[str]) -> KeptIds:
         """The images of a run; pages of it ask again and again, and an answer never changes."""
         key = (catalogue, result_set, *where)
-        with self._lock:
-            if key in self._runs:
-                self._runs.move_to_end(key)
-                return self._runs[key]
-        found = self._answers.ids(catalogue, result_set, where)
-        with self._lock:
-            self._runs[key] = found
-            while len(self._runs) > _RUNS:
-                self._runs.popitem(last=False)
+        found = self._runs.get(key)
+        if found is None:
+            found = self._answers.ids(catalogue, result_set, where)
+            self._runs.put(key, found)
         return found
 
 

@@ -27,6 +27,11 @@ class KeptIds:
     def total(self) -> int:
         return len(self.ids)
 
+    @property
+    def nbytes(self) -> int:
+        """Memory that it takes."""
+        return int(self.ids.nbytes + self.scores.nbytes + (0 if self.votes is None else self.votes.nbytes))
+
     def part(self, which: npt.NDArray[np.bool_] | slice) -> KeptIds:
         """Some of the images, in the same order."""
         return KeptIds(self.ids[which], self.scores[which], None if self.votes is None else self.votes[which])
