@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 
 export HF_HUB_DISABLE_TELEMETRY ?= 1
 
-.PHONY: help demo test check unit browser bench bench-full clean
+.PHONY: help demo test check unit browser servers bench bench-full clean
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -16,7 +16,7 @@ help: ## Show the targets
 demo: $(VENV)/.runtime ## Build the demo catalogue if it is missing and serve it on http://localhost:8080
 	@$(BIN)/python -m clip_branches.serve --demo
 
-test: $(VENV)/.development browser ## Run every test
+test: $(VENV)/.development browser servers ## Run every test
 	@$(BIN)/python -m pytest
 
 unit: $(VENV)/.development ## Run the unit tests alone
@@ -60,3 +60,6 @@ $(VENV)/.development: requirements-dev.txt requirements-ray.txt requirements.txt
 
 browser: $(VENV)/.development
 	@PATH="$(CURDIR)/$(BIN):$$PATH" tests/install_browser.sh
+
+servers:
+	@tests/install_servers.sh

@@ -32,7 +32,7 @@ class DiskBudget:
     def used_bytes(self) -> int:
         """What the folder holds: counted at the last look, and what this process wrote since."""
         if self._at_look is None:
-            self._at_look = sum(size for _, size, _ in self._files())
+            self._at_look = sum(size for _, size, _ in self._files()) - self._since_look
         return self._at_look + self._since_look
 
     def read(self, path: Path) -> None:

@@ -40,3 +40,10 @@ def test_files_that_others_removed_are_no_error(tmp_path: Path) -> None:
     budget = DiskBudget(tmp_path / "not there", "*/*.bin", 0)
     budget.wrote(1)
     budget.read(tmp_path / "gone")
+
+
+def test_it_says_what_the_folder_holds(tmp_path: Path) -> None:
+    budget = DiskBudget(tmp_path, "*/*.bin", 1_000)
+    for age in range(12):
+        written(tmp_path, budget, f"{age}.bin", 100, age)
+        assert budget.used_bytes() == sum(path.stat().st_size for path in tmp_path.glob("*/*.bin"))
