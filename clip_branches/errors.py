@@ -10,6 +10,9 @@
     │   ├── UnknownResultSet
     │   └── UnknownSaved        a saved search or collection
     ├── Conflict                somebody else changed it first, or it is in use
+    ├── NotAuthenticated        nobody knows who asks: no key, or one that does not work
+    ├── NotAllowed              whoever asks may not do this
+    ├── TooManyRequests         more than a rate limit or a quota allows
     ├── ConfigurationError      a setting, model or recipe that cannot be used
     ├── DamagedFile             a file that is truncated, altered, foreign or of another version
     ├── StorageError            a disk that cannot be written: full, read-only, without permission, or in use
@@ -71,6 +74,24 @@ class UnknownSaved(NotFound):
 
 class Conflict(ClipBranchesError):
     code = "conflict"
+
+
+class NotAuthenticated(ClipBranchesError):
+    code = "not_authenticated"
+
+
+class NotAllowed(ClipBranchesError):
+    code = "not_allowed"
+
+
+class TooManyRequests(ClipBranchesError):
+    """``retry_after``: whole seconds until the same may be asked again."""
+
+    code = "too_many_requests"
+
+    def __init__(self, message: str, *, field: str | None = None, retry_after: int = 1) -> None:
+        super().__init__(message, field=field)
+        self.retry_after = retry_after
 
 
 class ConfigurationError(ClipBranchesError):

@@ -19,6 +19,7 @@ import requests
 from honcho.manager import Manager
 from honcho.printer import Message, Printer
 
+from clip_branches.access import check_exposure
 from clip_branches.errors import ClipBranchesError, ConfigurationError
 from clip_branches.settings import DataSettings, SearchSettings, ServiceSettings, WebSettings
 
@@ -39,6 +40,8 @@ class _ServiceOutput(Printer):  # type: ignore[misc]
 def serve(demo: bool) -> None:
     try:
         settings: list[ServiceSettings] = [SearchSettings.load(), DataSettings.load(), WebSettings.load()]
+        for service in settings:
+            check_exposure(service)
         _require_free_ports(settings)
     except ClipBranchesError as error:
         raise click.ClickException(error.message) from error

@@ -1,8 +1,8 @@
 """Typed settings of the services: assets/<service>/config.json first, then environment variables.
 
 A key that is not known, in the file, is an error that names the known ones. An environment variable overrides the
-file: DATA_DIR, MODELS_DIR, LOG_LEVEL and OTLP_ENDPOINT for every service, and <SERVICE>_<KEY> for one (SEARCH_PORT,
-WEB_SEARCH_URL).
+file: DATA_DIR, MODELS_DIR, LOG_LEVEL, ACCESS and OTLP_ENDPOINT for every service, and <SERVICE>_<KEY> for one
+(SEARCH_PORT, WEB_SEARCH_URL).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from clip_branches.errors import ConfigurationError
 
-_SHARED_KEYS = ("data_dir", "models_dir", "log_level", "otlp_endpoint")
+_SHARED_KEYS = ("data_dir", "models_dir", "log_level", "access", "otlp_endpoint")
 
 
 class ServiceSettings(BaseModel):
@@ -33,6 +33,13 @@ class ServiceSettings(BaseModel):
     port: int = Field(0, ge=0, le=65_535)
     threads: int = Field(8, ge=1, le=256, description="Request threads of one worker process.")
     workers: int = Field(1, ge=1, le=64, description="Worker processes.")
+    access: Literal["auto", "open", "keys"] = Field(
+        "auto", description="Who may ask: open is anybody, keys who has a key or logs in; auto: open to this machine."
+    )
+    trusted_network: bool = Field(False, description="Whether only trusted machines reach the address it listens on.")
+    published_host: str = Field(
+        "", description="Address that others reach a container's port on, where that is another than 'host'."
+    )
     otlp_endpoint: str = Field(
         "", pattern="^(https?://.*)?$", description="Collector of OpenTelemetry traces; empty: no traces."
     )

@@ -20,7 +20,7 @@ from clip_branches.schemas import (
     SuggestResponse,
     WhyResponse,
 )
-from clip_branches.service import create_base_app, json_response
+from clip_branches.service import create_base_app, json_response, require
 from clip_branches.service.figures import CatalogueFigures, DiskFigures, Readiness
 from clip_branches.settings import SearchSettings
 from search_service import neighbours, result_routes
@@ -106,6 +106,8 @@ def _register_routes(app: OpenAPI, state: SearchState, addresses: ImageAddresses
     @app.post("/v1/catalogues/<name>/search", tags=tags, responses={200: SearchResponse})
     def search(path: CataloguePath, body: SearchRequest) -> Response:
         """One round of a search: a query and the labels so far in, the first page of the whole answer out."""
+        if body.positive or body.negative:
+            require("label")
         return json_response(state.searcher.search(path.name, addresses.filled(body)))
 
     @app.post("/v1/catalogues/<name>/suggest", tags=tags, responses={200: SuggestResponse})

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import requests
-from flask import Response, has_request_context, request
+from flask import Response, current_app, has_request_context, request
 
 from clip_branches.errors import Cancelled, ServiceUnavailable, error_of
 from clip_branches.service import error_response, measures, upstream_headers
@@ -53,7 +53,7 @@ class Upstream:
         that names it and says when to try again.
         """
         headers = {name: request.headers[name] for name in _REQUEST_HEADERS if name in request.headers}
-        headers |= {"Accept-Encoding": "identity"} | upstream_headers()
+        headers |= {"Accept-Encoding": "identity"} | _headers()
         query = request.query_string.decode("latin-1")
         try:
             answer = self._send(
@@ -74,7 +74,7 @@ class Upstream:
                 "POST",
                 self._url + path,
                 json=body,
-                headers={"Accept-Encoding": "identity"} | upstream_headers(),
+                headers={"Accept-Encoding": "identity"} | _headers(),
                 timeout=self._timeout,
             )
         except requests.RequestException:
@@ -91,7 +91,7 @@ class Upstream:
                 "GET" if body is None else "POST",
                 self._url + path,
                 json=body,
-                headers=upstream_headers(),
+                headers=_headers(),
                 timeout=self._timeout,
             )
             told = answer.json()
@@ -115,9 +115,7 @@ class Upstream:
     def get_json(self, path: str, *, timeout_s: float) -> dict[str, Any]:
         """The JSON object at ``path``; raises ServiceUnavailable when there is none to be had in time."""
         try:
-            answer = self._send(
-                "GET", self._url + path, headers=upstream_headers(), timeout=(CONNECT_TIMEOUT_S, timeout_s)
-            )
+            answer = self._send("GET", self._url + path, headers=_headers(), timeout=(CONNECT_TIMEOUT_S, timeout_s))
             answer.raise_for_status()
             body = answer.json()
         except requests.RequestException as error:
@@ -176,6 +174,11 @@ class Upstream:
                 if was_cut():
                     raise Cancelled("The client closed its connection before the answer was there.") from error
                 return self._session.request(method, url, stream=True, allow_redirects=False, **options)
+
+
+def _headers() -> dict[str, str]:
+    """The request's id, and whoever it is from: the services behind this one keep private catalogues themselves."""
+    return upstream_headers() | current_app.extensions["guard"].identity()
 
 
 def _body(answer: requests.Response) -> Iterator[bytes]:

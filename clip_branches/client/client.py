@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Self
@@ -22,8 +23,9 @@ class Client:
     """A platform at ``url``, the address of its page.
 
     ``catalogue`` is the one asked where a call names none; without it, the only one there is. ``api`` is the path of
-    the calls: "/v1" where ``url`` is that of a search service alone (which has no ``items``). Safe to use from one
-    thread at a time; a context manager that closes its connections.
+    the calls: "/v1" where ``url`` is that of a search service alone (which has no ``items``). ``key`` is an API key,
+    for a platform that asks for one; without it, that of the environment variable CLIP_BRANCHES_KEY. Safe to use from
+    one thread at a time; a context manager that closes its connections.
     """
 
     def __init__(
@@ -34,8 +36,10 @@ class Client:
         timeout_s: float = 60.0,
         retries: int = 3,
         api: str = "/api",
+        key: str | None = None,
     ) -> None:
-        self.transport = Transport(url.rstrip("/") + api, timeout_s=timeout_s, retries=retries)
+        key = os.environ.get("CLIP_BRANCHES_KEY") if key is None else key
+        self.transport = Transport(url.rstrip("/") + api, timeout_s=timeout_s, retries=retries, key=key)
         self._catalogue = catalogue
 
     def __enter__(self) -> Self:

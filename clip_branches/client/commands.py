@@ -1,7 +1,8 @@
 """The command line: ``clip-branches``, or ``python -m clip_branches``.
 
 Exit status: 0 found; 1 the answer is empty; 2 wrong input; 3 the platform does not answer; 4 no such catalogue, image
-or answer. What was found goes to standard output and nothing else does; everything else goes to standard error.
+or answer; 5 the key is missing, wrong, or does not go so far. What was found goes to standard output and nothing else
+does; everything else goes to standard error.
 """
 
 from __future__ import annotations
@@ -45,9 +46,10 @@ def _with_client(command: Callable[..., Any]) -> Callable[..., Any]:
 
     @platform_options
     @wraps(command)
-    def run(url: str, catalogue: str | None, timeout: float, **options: Any) -> None:
+    def run(url: str, catalogue: str | None, timeout: float, key_file: Any, **options: Any) -> None:
         try:
-            with Client(url, catalogue=catalogue, timeout_s=timeout) as client:
+            key = None if key_file is None else key_file.read().strip()
+            with Client(url, catalogue=catalogue, timeout_s=timeout, key=key) as client:
                 command(client, **options)
         except ClipBranchesError as error:
             fail(error)

@@ -12,17 +12,26 @@ import click
 
 from clip_branches.client.answer import Answer, checked
 from clip_branches.client.client import DEFAULT_URL, Client, make_request
-from clip_branches.errors import ClipBranchesError, InvalidInput, NotFound, ServiceUnavailable
+from clip_branches.errors import (
+    ClipBranchesError,
+    InvalidInput,
+    NotAllowed,
+    NotAuthenticated,
+    NotFound,
+    ServiceUnavailable,
+    TooManyRequests,
+)
 from clip_branches.schemas import SearchRequest, SearchResponse
 
 Command = Callable[..., Any]
 
-NOTHING_FOUND, WRONG_INPUT, AWAY, NOT_THERE = 1, 2, 3, 4
+NOTHING_FOUND, WRONG_INPUT, AWAY, NOT_THERE, NOT_ALLOWED = 1, 2, 3, 4, 5
 
 
 def fail(error: ClipBranchesError) -> NoReturn:
     """The error as one line on standard error, and the exit status that a script can tell it by."""
-    kinds = ((NotFound, NOT_THERE), (InvalidInput, WRONG_INPUT), (ServiceUnavailable, AWAY))
+    refused = (NotAuthenticated, NotAllowed, TooManyRequests)
+    kinds = ((NotFound, NOT_THERE), (InvalidInput, WRONG_INPUT), (ServiceUnavailable, AWAY), (refused, NOT_ALLOWED))
     click.echo(f"Error: {error.message}", err=True)
     sys.exit(next((code for kind, code in kinds if isinstance(error, kind)), WRONG_INPUT))
 
@@ -43,6 +52,10 @@ def platform_options(command: Command) -> Command:
         click.option(
             "--catalogue", "-c", envvar="CLIP_BRANCHES_CATALOGUE", show_envvar=True,
             help="Catalogue to search.  [default: the only one]",
+        ),
+        click.option(
+            "--key-file", type=click.File(), help="File that holds the API key; - is standard input. CLIP_BRANCHES_KEY "
+            "may hold the key itself.",
         ),
         click.option("--timeout", type=click.FloatRange(min=0, min_open=True), default=60.0, help="Seconds to wait."),
     )  # fmt: skip

@@ -24,6 +24,23 @@ _AWAY = (502, 503, 504)
 _WELL = (200, 201)
 
 
+class _Again(Retry):
+    """Waits as long as a service that is away says, and not for a quota: that may be tomorrow."""
+
+    RETRY_AFTER_STATUS_CODES = frozenset((503,))
+
+
+class _Bearer(requests.auth.AuthBase):
+    """The key with every request; given as requests' own kind, so that no ~/.netrc takes its place."""
+
+    def __init__(self, key: str) -> None:
+        self._key = key
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        request.headers["Authorization"] = f"Bearer {self._key}"
+        return request
+
+
 class Transport:
     """One address of the API, spoken to over kept-alive connections.
 
@@ -32,7 +49,7 @@ class Transport:
     or when the service says.
     """
 
-    def __init__(self, root: str, *, timeout_s: float, retries: int) -> None:
+    def __init__(self, root: str, *, timeout_s: float, retries: int, key: str | None = None) -> None:
         if not root.startswith(("http://", "https://")):
             raise ConfigurationError(f"The 'url' must begin with http:// or https://. Got {root[:200]!r} instead.")
         if timeout_s <= 0 or retries < 0:
@@ -43,7 +60,9 @@ class Transport:
         self._timeout = (min(_CONNECT_TIMEOUT_S, timeout_s), timeout_s)
         self._session = requests.Session()
         self._session.headers["User-Agent"] = f"clip-branches/{__version__}"
-        again = Retry(
+        if key:
+            self._session.auth = _Bearer(key)
+        again = _Again(
             total=retries,
             status_forcelist=_AWAY,
             allowed_methods=("GET", "POST"),

@@ -13,8 +13,9 @@ from flask_openapi3_swagger.plugins import RegisterPlugin as SwaggerPage
 from pydantic import BaseModel
 
 from clip_branches import __version__
+from clip_branches.access import check_exposure
 from clip_branches.schemas import ErrorResponse
-from clip_branches.service import errors, health, limits, logs, metrics, tracing
+from clip_branches.service import errors, guard, health, limits, logs, metrics, tracing
 from clip_branches.service.requests import StrictRequest
 from clip_branches.settings import ServiceSettings
 
@@ -36,13 +37,15 @@ def create_base_app(
     ``readiness`` returns the reasons why the service cannot serve yet (none: ready); it is called by each /readyz and
     must be quick. ``max_body`` is the longest request body in bytes, anything longer is answered 413.
     ``flask_options`` go to Flask (static_folder, template_folder ...). The settings are ``app.config["SETTINGS"]``.
+    Raises ConfigurationError where the service would be open to strangers.
     """
+    check_exposure(settings)
     logs.configure_logging(settings.log_level, settings.service)
     app = OpenAPI(
         import_name,
         info=Info(title=title, version=__version__, description=description),
         security_schemes={},
-        responses=dict.fromkeys((400, 404, 413, 415, 500, 503), ErrorResponse),
+        responses=dict.fromkeys((400, 401, 403, 404, 413, 415, 429, 500, 503), ErrorResponse),
         validation_error_status=400,
         validation_error_model=ErrorResponse,
         validation_error_callback=errors.raise_invalid,
@@ -60,6 +63,7 @@ def create_base_app(
     metrics.register(app, places=settings.workers * settings.threads)
     limits.register(app, settings)
     errors.register(app)
+    guard.register(app, settings)
     health.register(app, readiness)
     app.extensions["readiness"] = readiness
     _register_docs(app)

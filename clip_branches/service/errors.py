@@ -22,6 +22,9 @@ _STATUS: tuple[tuple[type[errors.ClipBranchesError], int], ...] = (
     (errors.InvalidInput, 400),
     (errors.NotFound, 404),
     (errors.Conflict, 409),
+    (errors.NotAuthenticated, 401),
+    (errors.NotAllowed, 403),
+    (errors.TooManyRequests, 429),
     (errors.DamagedFile, 503),
     (errors.ServiceUnavailable, 503),
     (errors.ConfigurationError, 503),
@@ -83,6 +86,10 @@ def _on_project_error(error: errors.ClipBranchesError) -> Response:
     response = error_response(status, error.code, error.message, error.field)
     if isinstance(error, errors.ServiceUnavailable):
         response.headers["Retry-After"] = "1"
+    elif isinstance(error, errors.TooManyRequests):
+        response.headers["Retry-After"] = str(error.retry_after)
+    elif isinstance(error, errors.NotAuthenticated):
+        response.headers["WWW-Authenticate"] = "Bearer"
     return response
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
+from clip_branches.access import check_exposure
+from clip_branches.errors import ClipBranchesError
 from clip_branches.service.limits import SPARE_THREADS
 from clip_branches.service.reloading import reload_hooks
 from clip_branches.service.workers import worker_metrics
@@ -16,12 +19,17 @@ CONNECTIONS = 2_000
 
 
 def gunicorn_options(settings: ServiceSettings) -> dict[str, Any]:
-    """Options for threaded workers that log JSON through the service itself and stop gracefully on SIGTERM."""
+    """Options for threaded workers that log JSON through the service itself and stop gracefully on SIGTERM.
+
+    Ends the process, with one line, where the service would be open to strangers.
+    """
     from clip_branches.service.worker import worker_of
 
-    hooks = reload_hooks(type(settings).load) | worker_metrics(settings.workers)
+    doorkeeper = _Doorkeeper(settings)
+    hooks = reload_hooks(doorkeeper.load) | worker_metrics(settings.workers)
     return {
         **hooks,
+        "on_starting": doorkeeper.on_starting,
         "bind": f"{settings.host}:{settings.port}",
         "worker_class": worker_of(settings.receive_s),
         "workers": settings.workers,
@@ -51,3 +59,31 @@ def gunicorn_options(settings: ServiceSettings) -> dict[str, Any]:
         # The control socket of gunicorn 25 and later writes outside the data folder; a read-only container has none.
         "control_socket_disable": True,
     }
+
+
+class _Doorkeeper:
+    """Keeps a service from being open to strangers: as it is set, where it is bound, and as it is set anew."""
+
+    def __init__(self, settings: ServiceSettings) -> None:
+        self._settings = settings
+        self._bound: list[str] = []
+        self._or_end(settings, None)
+
+    def on_starting(self, arbiter: Any) -> None:
+        """Looks at the addresses that are really listened on: gunicorn's command line goes before the settings."""
+        # Anything but a pair is a socket in the file system.
+        self._bound = [str(address[0]) for address in arbiter.cfg.address if isinstance(address, tuple)]
+        for host in self._bound:
+            self._or_end(self._settings, host)
+
+    def load(self) -> None:
+        """Settings as a reload would have them: the addresses stay what they are."""
+        settings = type(self._settings).load()
+        for host in self._bound:
+            check_exposure(settings, bound=host)
+
+    def _or_end(self, settings: ServiceSettings, bound: str | None) -> None:
+        try:
+            check_exposure(settings, bound=bound)
+        except ClipBranchesError as error:
+            sys.exit(f"Error: {error.message}")

@@ -15,6 +15,7 @@ from typing import Generic, TypeVar
 from clip_branches.catalogue import list_catalogues
 from clip_branches.catalogue.manifest import MANIFEST
 from clip_branches.errors import ClipBranchesError, DamagedFile, ServiceUnavailable, UnknownCatalogue
+from clip_branches.service.guard import current_caller, unknown_catalogue
 
 _log = logging.getLogger(__name__)
 _RETRY_FAILED_S = 30.0
@@ -40,7 +41,8 @@ class Shelf(Generic[Opened]):
     it. A look every ``interval_s`` seconds opens a catalogue whose manifest is new or changed, drops one that is gone,
     and tries one that could not be opened again every half minute; until that works, the generation before is served.
     A request uses what is open when it asks: what it holds stays usable, however often the catalogue is replaced
-    meanwhile. ``prepare`` runs once, before the first look.
+    meanwhile. ``prepare`` runs once, before the first look. For the caller of a request there are those catalogues
+    that it sees; others it is told of as if they did not exist.
     """
 
     def __init__(
@@ -84,7 +86,9 @@ class Shelf(Generic[Opened]):
         Raises UnknownCatalogue naming the known ones, DamagedFile (or whatever kept it from being opened), and
         ServiceUnavailable while it is still being opened.
         """
-        slot = self._slots.get(name)
+        caller, slot = current_caller(), self._slots.get(name)
+        if not caller.sees(name) or (slot is None and not caller.is_local and name not in self._found()):
+            raise unknown_catalogue(name)
         if slot is None:
             known = sorted({*self._slots, *self._found()})
             if name in known:
@@ -109,14 +113,18 @@ class Shelf(Generic[Opened]):
 
     def opened(self) -> dict[str, Opened]:
         """Every open catalogue by name, sorted."""
-        return {name: slot.opened for name, slot in sorted(self._slots.items()) if slot.opened is not None}
+        sees = current_caller().sees
+        return {
+            name: slot.opened for name, slot in sorted(self._slots.items()) if slot.opened is not None and sees(name)
+        }
 
     def unavailable(self) -> dict[str, str]:
         """Why a catalogue cannot be served, by name."""
+        sees = current_caller().sees
         return {
             name: slot.error.message
             for name, slot in sorted(self._slots.items())
-            if slot.error is not None and slot.opened is None
+            if slot.error is not None and slot.opened is None and sees(name)
         }
 
     def refused(self) -> dict[str, str]:
@@ -134,8 +142,10 @@ class Shelf(Generic[Opened]):
             return [self._broken]
         if not self._looked:
             return ["The service is starting: it opens its catalogues."]
-        if self.opened():
+        if any(slot.opened is not None for slot in self._slots.values()):
             return []
+        if self._slots and not current_caller().is_local:
+            return ["No catalogue can be served; the log of the service says why."]
         reasons = [f"{name}: {reason}" for name, reason in self.unavailable().items()]
         return reasons or [f"There is no catalogue in {self.folder}; `python -m preprocessing build` makes one."]
 
