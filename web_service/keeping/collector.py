@@ -45,6 +45,7 @@ class Collector:
                 version=1,
                 name=body.name,
                 notes=body.notes,
+                owner=session.owner,
                 catalogue=_catalogue(parts),
                 created_at=now,
                 changed_at=now,

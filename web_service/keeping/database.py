@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -13,10 +13,12 @@ from alembic.config import Config
 from sqlalchemy import Connection, Engine, NullPool, create_engine, event, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
-from sqlalchemy.orm import Session
 
+from clip_branches.access import Caller
 from clip_branches.errors import ConfigurationError
+from clip_branches.service import current_caller
 from web_service.keeping.faults import told
+from web_service.keeping.own import OwnSession
 
 BUSY_S = 5.0
 _MIGRATIONS = Path(__file__).resolve().parent / "migrations"
@@ -32,7 +34,9 @@ class Database:
     What goes wrong is one of the project's errors, and the next use tries again.
     """
 
-    def __init__(self, url: str, *, busy_s: float = BUSY_S) -> None:
+    def __init__(self, url: str, *, busy_s: float = BUSY_S, caller: Callable[[], Caller] = current_caller) -> None:
+        """``caller`` says whose rows a session is about."""
+        self._caller = caller
         self._url = _checked(url)
         self.is_sqlite = self._url.get_backend_name() == "sqlite"
         self.where = str(self._url.database) if self.is_sqlite else self._url.render_as_string(hide_password=True)
@@ -43,19 +47,19 @@ class Database:
         self._lock = threading.Lock()
 
     @contextmanager
-    def reading(self) -> Iterator[Session]:
+    def reading(self) -> Iterator[OwnSession]:
         """A session that sees one state of the database."""
         with told(self.where):
             self._prepare()
-            with Session(self._engine) as session:
+            with OwnSession(self._engine, self._caller()) as session:
                 yield session
 
     @contextmanager
-    def writing(self) -> Iterator[Session]:
+    def writing(self) -> Iterator[OwnSession]:
         """A session whose changes are all kept when the block ends, and none when it fails."""
         with told(self.where):
             self._prepare()
-            with Session(self._writer, expire_on_commit=False) as session, session.begin():
+            with OwnSession(self._writer, self._caller(), expire_on_commit=False) as session, session.begin():
                 yield session
 
     def upgrade(self, revision: str = "head") -> None:

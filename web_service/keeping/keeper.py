@@ -55,6 +55,7 @@ class Keeper:
         image = body.image if query.get("image") is not None else None
         with self._database.writing() as session:
             searches.require_room(session, SavedSearch, searches.MOST_SEARCHES)
+            row.owner = session.owner
             session.add(row)
             session.flush()
             session.add(KeptAnswer(search_id=row.id, recipe=recipe, image=image, packed=pack(found)))

@@ -11,6 +11,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from clip_branches.errors import Conflict, TooLarge, UnknownSaved
+from web_service.keeping.own import EVERYBODYS
 from web_service.keeping.packed import KeptIds, unpack
 from web_service.keeping.tables import Collection, KeptAnswer, Part, SavedSearch
 
@@ -113,7 +114,8 @@ def restore(session: Session, kind: type[Row], key: str, version: int) -> Row:
 def forget(session: Session) -> None:
     """Remove for good what was deleted long ago."""
     long_ago = now_ms() - FORGOTTEN_AFTER_MS
-    for collection in session.scalars(select(Collection).where(Collection.deleted_at < long_ago)):
+    old = select(Collection).where(Collection.deleted_at < long_ago).execution_options(**EVERYBODYS)
+    for collection in session.scalars(old):
         for part in session.scalars(select(Part).where(Part.collection_id == collection.id)):
             session.delete(part)
         session.flush()
@@ -121,7 +123,7 @@ def forget(session: Session) -> None:
     session.flush()
     used = select(Part.search_id)
     query = select(SavedSearch).where(SavedSearch.deleted_at < long_ago, SavedSearch.id.not_in(used))
-    for search in session.scalars(query):
+    for search in session.scalars(query.execution_options(**EVERYBODYS)):
         kept = session.get(KeptAnswer, search.id)
         if kept is not None:
             session.delete(kept)

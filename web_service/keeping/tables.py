@@ -28,6 +28,7 @@ class Kept:
     name: Mapped[str] = mapped_column(String(200))
     notes: Mapped[str] = mapped_column(Text)
     catalogue: Mapped[str] = mapped_column(String(128))
+    owner: Mapped[str] = mapped_column(String(64), server_default="local")  # of clip_branches.access.Caller
     created_at: Mapped[int] = mapped_column(BigInteger)
     changed_at: Mapped[int] = mapped_column(BigInteger)
     deleted_at: Mapped[int | None] = mapped_column(BigInteger)
@@ -37,7 +38,7 @@ class SavedSearch(Kept, Table):
     """A search as it is listed: what was asked, and what its answer was when it was saved."""
 
     __tablename__ = "saved_search"
-    __table_args__ = (Index("ix_saved_search_deleted_at", "deleted_at"),)
+    __table_args__ = (Index("ix_saved_search_deleted_at", "deleted_at"), Index("ix_saved_search_owner", "owner"))
 
     answered_at: Mapped[int] = mapped_column(BigInteger)
     asked: Mapped[dict[str, Any]]  # words of the query, for the list
@@ -67,7 +68,7 @@ class Collection(Kept, Table):
     """A named set: an expression over saved searches, see algebra.py."""
 
     __tablename__ = "collection"
-    __table_args__ = (Index("ix_collection_deleted_at", "deleted_at"),)
+    __table_args__ = (Index("ix_collection_deleted_at", "deleted_at"), Index("ix_collection_owner", "owner"))
 
     expression: Mapped[dict[str, Any]]
 
