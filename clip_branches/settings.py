@@ -95,6 +95,22 @@ class SearchSettings(CatalogueSettings):
     threads: int = Field(32, ge=1, le=256, description="Request threads of one worker process.")
     torch_threads: int = Field(1, ge=1, le=256, description="Threads of one text or image encoding.")
     engine_threads: int = Field(0, ge=0, le=64, description="Threads that share one query; 0: one a core, at most 4.")
+    engine: Literal["local", "ray"] = Field(
+        "local", description="Where segments are searched: in this process, or on the shards of a Ray cluster."
+    )
+    ray_address: str = Field("auto", description="The Ray cluster; 'auto': the one that this machine is a node of.")
+    ray_shards: int = Field(0, ge=0, le=100_000, description="Shards of a catalogue; 0: one a node.")
+    ray_replicas: int = Field(1, ge=1, le=100, description="Replicas of each shard, each on a node of its own.")
+    ray_cpus: float = Field(0.5, gt=0, le=1_024, description="Processors that Ray sets aside for each replica.")
+    ray_timeout_s: float = Field(
+        10.0, gt=0, le=3_600, description="Seconds to wait for a shard before another replica is asked as well."
+    )
+    ray_start_s: float = Field(
+        120.0, gt=0, le=86_400, description="Seconds to wait for the shards of a new generation to open."
+    )
+    ray_local_dir: str = Field(
+        "", description="Folder on each node for checked copies of its segments; empty: the catalogue's own files."
+    )
     compose: Literal["auto", "sum", "slerp", "combiner", "inversion"] = Field(
         "auto", description="How an image and words that change it are composed; auto: the best that the model has."
     )

@@ -14,11 +14,12 @@ from PIL import Image
 from clip_branches.catalogue import Catalogue
 from clip_branches.encoding import Encoder, Head, Quantiser
 from clip_branches.encoding.fingerprint import check_encoder, check_towers, local_model_folder
-from clip_branches.engine import CatalogueEngine, SearchEngine, Workers
+from clip_branches.engine import SearchEngine
 from clip_branches.errors import ConfigurationError, InvalidInput
 from clip_branches.schemas import CatalogueSummary
 from clip_branches.settings import SearchSettings
 from search_service.composing import QueryComposer
+from search_service.engines import engine_opener
 
 Vectors = npt.NDArray[np.float32]
 _KNOWN_TEXTS = 1_024
@@ -96,8 +97,7 @@ class ServedOpener:
     def __init__(self, settings: SearchSettings) -> None:
         self._settings = settings
         self._towers: dict[tuple[str, str | None], tuple[Encoder, threading.Lock]] = {}
-        threads = settings.engine_threads
-        self._workers = Workers(threads) if threads else Workers.of_machine()
+        self._open_engine = engine_opener(settings)
 
     def open(self, name: str, path: Path, before: Served | None = None) -> Served:
         """Open the catalogue in ``path``; what it shares with the generation ``before`` is not read again.
@@ -105,19 +105,24 @@ class ServedOpener:
         Raises DamagedFile naming the file, ConfigurationError naming the model.
         """
         like = None if before is None else before.catalogue
-        return self._serve(name, Catalogue.open(path, verify=True, like=like))
+        served = self._serve(name, Catalogue.open(path, verify=True, like=like))
+        if before is not None:
+            before.engine.retire()
+        return served
 
     def open_earlier(self, served: Served, fingerprint: str) -> Served | None:
         """An earlier generation of the catalogue that ``served`` is of, or None when it is not kept whole any more."""
         catalogue = Catalogue.open_earlier(served.catalogue.path, fingerprint, like=served.catalogue)
-        return None if catalogue is None else self._serve(served.name, catalogue)
+        if catalogue is None:
+            return None
+        earlier = self._serve(served.name, catalogue)
+        earlier.engine.retire()
+        return earlier
 
     def _serve(self, name: str, catalogue: Catalogue) -> Served:
         spec = catalogue.encoder
         quantiser = Quantiser.load(spec.quantiser_path)
         check_towers(spec.model, self._settings.models_dir, spec.fingerprint)
-        # The catalogue has just checked the sha256 of every index.
-        engine = CatalogueEngine.open(catalogue, quantiser, verify=False, workers=self._workers)
         towers, lock = self._load_towers(spec.model, spec.fingerprint)
         head = towers.head if spec.head_path is None else Head.load(spec.head_path)
         if head is None:
@@ -128,6 +133,7 @@ class ServedOpener:
         encoder = Encoder(towers.model, towers.preprocess, towers.tokenizer, head=head, quantiser=quantiser)
         folder = local_model_folder(spec.model, self._settings.models_dir)
         composer = QueryComposer(encoder, lock, folder, towers.head, self._settings.compose)
+        engine = self._open_engine(catalogue, quantiser)
         return Served(name, catalogue, engine, QueryEncoder(encoder, lock), quantiser, catalogue.fingerprint, composer)
 
     def _load_towers(self, model: str, fingerprint: str | None) -> tuple[Encoder, threading.Lock]:

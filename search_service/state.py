@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from clip_branches.cluster.runtime import load_ray
 from clip_branches.disk_budget import DiskBudget
 from clip_branches.errors import ServiceUnavailable
 from clip_branches.schemas import CataloguesResponse
@@ -18,9 +19,14 @@ if TYPE_CHECKING:
 
 
 class SearchState:
-    """Loads everything in the background; torch and numba are imported there too, so that /livez answers meanwhile."""
+    """Loads everything in the background; torch and numba are imported there too, so that /livez answers meanwhile.
+
+    Raises ConfigurationError where the settings ask for an engine that is not installed.
+    """
 
     def __init__(self, settings: SearchSettings) -> None:
+        if settings.engine == "ray":
+            load_ray()  # what is not installed is said at once, not when the first catalogue is opened
         self._settings = settings
         self._searcher: Searcher | None = None
         self._opener: ServedOpener | None = None

@@ -13,13 +13,12 @@ from clip_branches.engine.answers import AnswerSet, Ids
 from clip_branches.engine.box import Box, check_boxes
 from clip_branches.engine.checks import Codes, check_count
 from clip_branches.engine.index import BoxIndex
-from clip_branches.engine.population import Population, thinned
+from clip_branches.engine.population import Located, Population, thinned
 from clip_branches.engine.reading import Reading
 from clip_branches.engine.workers import Workers
 from clip_branches.errors import DamagedFile, InvalidInput
 
 if TYPE_CHECKING:
-    from clip_branches.catalogue import Catalogue
     from clip_branches.engine.explain import Rule
     from clip_branches.engine.survey import Found
 
@@ -51,7 +50,7 @@ class CatalogueEngine:
     Holds no state of a request; any number of threads may ask at once.
     """
 
-    def __init__(self, catalogue: Catalogue, indexes: Sequence[BoxIndex], quantiser: Any) -> None:
+    def __init__(self, catalogue: Located, indexes: Sequence[BoxIndex], quantiser: Any) -> None:
         self.catalogue = catalogue
         self.quantiser = quantiser
         self._indexes = tuple(indexes)
@@ -59,7 +58,7 @@ class CatalogueEngine:
         self._live = self._population.live
 
     @classmethod
-    def open(cls, catalogue: Catalogue, quantiser: Any, *, verify: bool = True, workers: Workers | None = None) -> Self:
+    def open(cls, catalogue: Located, quantiser: Any, *, verify: bool = True, workers: Workers | None = None) -> Self:
         """Map the index of every segment. Raises DamagedFile when one is damaged or of another segment.
 
         workers: the threads that share the work of a query; None: no others than the caller's.

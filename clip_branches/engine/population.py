@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
@@ -13,7 +14,7 @@ from clip_branches.engine.checks import Codes, Rows
 
 
 class Segment(Protocol):
-    """Rows with their ids, uint64 (rows,)."""
+    """Rows with their ids, uint64 (rows,), and the file of their box index."""
 
     @property
     def rows(self) -> int: ...
@@ -21,9 +22,12 @@ class Segment(Protocol):
     @property
     def ids(self) -> Ids: ...
 
+    @property
+    def index_path(self) -> Path: ...
+
 
 class Located(Protocol):
-    """What is asked of a catalogue here: see ``Catalogue``."""
+    """What an engine asks of a catalogue: see ``Catalogue``."""
 
     @property
     def segments(self) -> Sequence[Segment]: ...
