@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import mmap
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from clip_branches.errors import InvalidInput
+from clip_branches.mapped import let_go
 
 _PIECE = 1 << 20
 _SPREAD = 2  # ids over a range at most so many times their number are looked up in a table of that range
@@ -39,7 +39,7 @@ class IdLookup:
                     piece = np.asarray(part[at : at + _PIECE])
                     own = np.arange(start + at, start + at + len(piece), dtype=np.uint32)
                     self._table[(piece - np.uint64(self._first)).astype(np.int64)] = own
-                _let_go(part)
+                let_go(part)
             return
         together = np.concatenate(ids)
         # The order fits 32 bits up to four billion rows: half the memory of the default.
@@ -56,15 +56,6 @@ class IdLookup:
             return rows.astype(np.int64), inside & (rows != _NONE)
         positions = np.minimum(np.searchsorted(self._sorted, ids), len(self._sorted) - 1)
         return self._order[positions].astype(np.int64), np.asarray(self._sorted[positions] == ids)
-
-
-def _let_go(array: npt.NDArray[Any]) -> None:
-    """Unmap what was read of a mapped file: the next reader maps again the pages that it needs, few of them."""
-    base: Any = array
-    while isinstance(base, np.ndarray):
-        base = base.base
-    if isinstance(base, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
-        base.madvise(mmap.MADV_DONTNEED)
 
 
 def as_ids(

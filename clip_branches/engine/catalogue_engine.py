@@ -17,6 +17,7 @@ from clip_branches.engine.population import Located, Population, thinned
 from clip_branches.engine.reading import Reading
 from clip_branches.engine.workers import Workers
 from clip_branches.errors import DamagedFile, InvalidInput
+from clip_branches.mapped import let_go_of_large
 
 if TYPE_CHECKING:
     from clip_branches.engine.explain import Rule
@@ -34,7 +35,9 @@ class Part:
     def ids_of(self, positions: NDArray[np.int64]) -> Ids:
         """Ids at positions in index order."""
         stored = self.index.stored
-        return np.asarray(self.ids)[positions if stored is None else stored[positions]]
+        ids = np.asarray(self.ids)[positions if stored is None else stored[positions]]
+        let_go_of_large(self.ids)
+        return ids
 
     def live_stored(self) -> NDArray[np.uint8]:
         """1 for each live row, in index order; empty where all are."""
@@ -123,6 +126,7 @@ class CatalogueEngine:
             while True:
                 # Ties go by id, as in every answer, also where the k-th score is cut.
                 found, scores = index.nearest(weights, wanted, bias, labels=np.asarray(segment.ids).view(np.int64))
+                let_go_of_large(segment.ids)
                 ids = found.view(np.uint64)
                 live = np.isin(ids, deleted, invert=True)
                 if len(ids) == index.n_rows or int(live.sum()) >= k:
@@ -211,6 +215,7 @@ class CatalogueEngine:
                 rows = np.flatnonzero(live) if isinstance(rows, slice) else rows[keep]
                 part, hits = part[keep], None if hits is None else hits[keep]
             ids.append(np.asarray(segment.ids)[rows])
+            let_go_of_large(segment.ids)
             scores.append(part)
             if hits is not None:
                 votes.append(hits.astype(np.int16))

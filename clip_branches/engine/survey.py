@@ -115,7 +115,11 @@ def _of_part(part: Part, rule: Rule, boxes: Sequence[Box], asked: _Asked, readin
         one = _by_boxes(part, rule, boxes, asked, reading)
     else:
         one = _by_score(part, rule.model.threshold_, asked, reading)
-    return Found(one.total, one.covered, part.ids_of(one.best), one.scores, one.tally, one.votes)
+    best, scores, votes = one.best, one.scores, one.votes
+    if len(best) > asked.k:  # each range of blocks gave as many: ids are looked up of those alone that may be first
+        kept = scores >= np.partition(scores, len(scores) - asked.k)[len(scores) - asked.k]
+        best, scores, votes = best[kept], scores[kept], None if votes is None else votes[kept]
+    return Found(one.total, one.covered, part.ids_of(best), scores, one.tally, votes)
 
 
 def _listed(engine: SearchEngine, rule: Rule, boxes: list[Box], reading: Reading | None) -> Survey:
