@@ -53,12 +53,25 @@ def score_block(data, words, base, size, weights, bias, out):  # type: ignore[no
 @njit(nogil=True, cache=True)
 def score_some(data, base, size, places, weights, bias, out):  # type: ignore[no-untyped-def]
     """``out[i]`` = score of row ``places[i]`` of the block, by the same steps as ``score_block``."""
-    out[:] = bias
-    for d in range(weights.shape[0]):
-        w = weights[d]
-        column = data[base + d * size : base + (d + 1) * size]
-        for i in range(places.shape[0]):
-            out[i] = out[i] + w * np.float32(column[places[i]])
+    count = np.uint64(places.shape[0])
+    column = np.uint64(size)
+    fours = count // np.uint64(4) * np.uint64(4)
+    for i in range(np.uint64(0), fours, np.uint64(4)):  # four sums, none of which waits for another
+        a, b = np.uint64(base + places[i]), np.uint64(base + places[i + np.uint64(1)])
+        c, e = np.uint64(base + places[i + np.uint64(2)]), np.uint64(base + places[i + np.uint64(3)])
+        s0, s1, s2, s3 = bias, bias, bias, bias
+        for d in range(np.uint64(weights.shape[0])):
+            w, skip = weights[d], d * column
+            s0 = s0 + w * np.float32(data[a + skip])
+            s1 = s1 + w * np.float32(data[b + skip])
+            s2 = s2 + w * np.float32(data[c + skip])
+            s3 = s3 + w * np.float32(data[e + skip])
+        out[i], out[i + np.uint64(1)], out[i + np.uint64(2)], out[i + np.uint64(3)] = s0, s1, s2, s3
+    for i in range(fours, count):
+        a, s0 = np.uint64(base + places[i]), bias
+        for d in range(np.uint64(weights.shape[0])):
+            s0 = s0 + weights[d] * np.float32(data[a + d * column])
+        out[i] = s0
 
 
 @njit(nogil=True, cache=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from numba import njit
+from numba.cpython.unsafe.numbers import trailing_zeros
 
 _EVEN = np.uint64(0x00FF_00FF_00FF_00FF)
 _FOLD = np.uint64(0x0001_0001_0001_0001)
@@ -46,10 +47,13 @@ def places_of(marks, words, size, places):  # type: ignore[no-untyped-def]
     """``places[:count]`` = where ``marks[:size]`` is 1, ascending; ``words`` is the same memory, eight a word."""
     count = np.int64(0)
     for w in range((size + 7) // 8):
-        if words[w] != 0:
-            for r in range(8 * w, min(8 * w + 8, size)):
-                places[count] = r
-                count += np.int64(marks[r])
+        word = words[w]
+        if 8 * w + 8 > size:  # beyond the last row
+            word &= (np.uint64(1) << np.uint64(8 * (size - 8 * w))) - np.uint64(1)
+        while word != 0:
+            places[count] = 8 * w + (np.int64(trailing_zeros(word)) >> 3)  # type: ignore[call-arg]
+            count += 1
+            word &= word - np.uint64(1)
     return count
 
 
