@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from benchmarks.near.cold import cold, disk_speed
 from benchmarks.near.inverted import LISTS, lists_for, make_inverted, open_on_disk
-from benchmarks.speed.codes import direction_to, write_codes
+from benchmarks.speed.codes import World, direction_to, write_codes
 from benchmarks.speed.measure import machine, timed
 from clip_branches.engine import BoxIndex
 from clip_branches.engine.workers import Workers
@@ -62,11 +62,11 @@ def _table(folder: Path, rows: int, queries: int) -> Iterator[str]:
     BoxIndex.build(np.asarray(write_codes(folder / "codes.npy", rows)), workers=Workers(2)).save(path)
     (folder / "codes.npy").unlink()
     speed = disk_speed(path)
+    some = direction_to(World().piece(0, 10_000), 0)
 
     def scan() -> Callable[[], Any]:
         fresh = BoxIndex.open(path, verify=False, workers=Workers(1))
-        weights = direction_to(fresh.codes(np.arange(5_000)), 0)
-        return lambda: fresh.nearest(weights, _K)
+        return lambda: fresh.nearest(some, _K)
 
     scan()()  # compiles
     scanned = cold([path], scan, _COLD)
