@@ -21,7 +21,8 @@ from clip_branches.service.measures import stage
 from search_service.hits import HEAD, Hits
 from search_service.query import Query
 from search_service.served import Served
-from search_service.training import TrainedModels
+from search_service.telling import Telling, Told
+from search_service.training import Trained, TrainedModels
 
 STEPS = ("encode", "train", "query", "rank", "explain", "store")
 
@@ -37,11 +38,9 @@ class Answer:
     cut: float | None = None
     need: int | None = None
     branches: int | None = None
-    boxes: tuple[BoxSummary, ...] = ()
-    boxes_total: int = 0
     boxes_decide: bool = False
-    covered: int = 0
     misplaced: tuple[Misplaced, ...] = ()
+    telling: Telling = field(default_factory=lambda: Telling.of(Told()))
 
     @property
     def total(self) -> int:
@@ -87,8 +86,12 @@ def compute_answer(
     result_set: str,
     models: TrainedModels,
     timings: Timings,
+    describe: bool = True,
 ) -> Answer:
-    """The answer of ``query``; the same arguments give the same bytes, whatever else the process does."""
+    """The answer of ``query``; the same arguments give the same bytes, whatever else the process does.
+
+    describe: count what its boxes hold in the same pass; else that is done when somebody asks.
+    """
     if query.model == "text" and vector is not None:
         with timings.step("rank"):
             engine = served.engine
@@ -96,29 +99,39 @@ def compute_answer(
         return Answer(result_set, served.catalogue.generation, "text", hits)
     with timings.step("train"):
         trained = models.get(query, vector, served)
-        rule = Rule(trained.model, trained.described, query.boxes_off, query.cut)
+        describe = describe or bool(query.boxes_off)  # which images boxes that are off hold, all boxes decide
+        rule = Rule(trained.model, trained.described if describe else (), query.boxes_off, query.cut)
     checkpoint()
     with timings.step("query"):
-        shown = _shown(rule, len(trained.described))
-        told = survey(served.engine, rule, shown, HEAD, timings.tally)
+        shown = _shown(rule, len(trained.described)) if describe else []
+        found = survey(served.engine, rule, shown, HEAD, timings.tally)
     checkpoint()
     with timings.step("explain"):
-        boxes = _summaries(rule, shown, told.inside, told.accepted, told.alone)
+        telling = Telling(partial(_told, trained, query, served))
+        if describe:
+            told = _summaries(rule, shown, found.inside, found.accepted, found.alone)
+            telling = Telling.of(Told(told, len(rule.boxes), found.covered))
         misplaced = _misplaced(query, rule, served)
     return Answer(
         result_set,
         served.catalogue.generation,
         name_of(trained.model, query.model),
-        Hits(told.total, told.head, partial(rule.search, served.engine)),
+        Hits(found.total, found.head, partial(rule.search, served.engine)),
         cut=None if rule.decide else float(rule.model.threshold_),
         need=rule.need if rule.decide else None,
         branches=len(rule.groups) if rule.decide else None,
-        boxes=boxes,
-        boxes_total=len(rule.boxes),
         boxes_decide=rule.decide,
-        covered=told.covered,
         misplaced=misplaced,
+        telling=telling,
     )
+
+
+def _told(trained: Trained, query: Query, served: Served) -> Told:
+    """What the boxes tell of an answer that was given without them: a pass over the codes of its own."""
+    rule = Rule(trained.model, trained.described, query.boxes_off, query.cut)
+    shown = _shown(rule, len(trained.described))
+    found = survey(served.engine, rule, shown, 1)
+    return Told(_summaries(rule, shown, found.inside, found.accepted, found.alone), len(rule.boxes), found.covered)
 
 
 def summaries(rule: Rule, boxes: Sequence[Box], served: Served, found: AnswerSet) -> tuple[BoxSummary, ...]:

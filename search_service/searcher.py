@@ -32,6 +32,7 @@ from search_service.served import Served
 from search_service.store import AnswerStore, Key
 from search_service.stored import AnswerFiles, StoredRequest
 from search_service.suggesting import suggestions
+from search_service.telling import Told
 from search_service.training import TrainedModels
 from search_service.vector import query_vector
 
@@ -71,11 +72,12 @@ class Searcher:
                             vector = query_vector(query, image, served)
                         request = StoredRequest(query, served.fingerprint, vector)
                         written = self._store.put_request(key, request)
-                        answer = self._compute(key, request, served, timings)
+                        answer = self._compute(key, request, served, timings, describe=body.describe)
                     with timings.step("store"):
                         written.result()
                         self._store.put(key, answer)
                 first = self._page(answer, 0, body.limit)
+                told = self._told(answer, timings) if body.describe else Told()
         return SearchResponse(
             result_set=result_set,
             catalogue=name,
@@ -86,10 +88,10 @@ class Searcher:
             need=answer.need,
             branches=answer.branches,
             hits=_hits(first),
-            boxes=list(answer.boxes),
-            boxes_total=answer.boxes_total,
+            boxes=list(told.boxes),
+            boxes_total=told.boxes_total,
             boxes_decide=answer.boxes_decide,
-            covered=answer.covered,
+            covered=told.covered,
             misplaced=list(answer.misplaced),
             reading=timings.read(),
             timings_ms=timings.to_json(),
@@ -153,6 +155,13 @@ class Searcher:
         with self._gate.computing():
             return answer.hits.page(offset, limit)
 
+    def _told(self, answer: Answer, timings: Timings) -> Told:
+        """What the boxes tell of an answer; worked out where it was given without them before."""
+        if answer.telling.known:
+            return answer.telling.whole()
+        with self._gate.computing(), timings.step("explain"):
+            return answer.telling.whole()
+
     @contextmanager
     def at_work(self) -> Iterator[None]:
         """Admits work on an answer: no more at once than there are threads, and waits while others compute."""
@@ -206,7 +215,9 @@ class Searcher:
             trained = self._models.get(query, request.vector, served)
         return served, Rule(trained.model, trained.described, query.boxes_off, query.cut)
 
-    def _compute(self, key: Key, request: StoredRequest, served: Served, timings: Timings) -> Answer:
+    def _compute(
+        self, key: Key, request: StoredRequest, served: Served, timings: Timings, *, describe: bool = False
+    ) -> Answer:
         return compute_answer(
             request.query,
             request.vector,
@@ -214,6 +225,7 @@ class Searcher:
             result_set=key[1],
             models=self._models,
             timings=timings,
+            describe=describe,
         )
 
 

@@ -23,6 +23,7 @@ from clip_branches.schemas import BoxSummary, Misplaced, ModelName
 from search_service.answering import Answer
 from search_service.hits import Hits
 from search_service.query import Query
+from search_service.telling import Telling, Told
 
 _log = logging.getLogger(__name__)
 _REQUEST, _HITS, _DETAILS = "request.json", "hits.npy", "details.json"
@@ -108,7 +109,7 @@ class AnswerFiles:
 
     def save(self, catalogue: str, answer: Answer) -> None:
         """Store the answer, and make room when there is too much."""
-        found = answer.found
+        found, told = answer.found, answer.telling.whole()
         hits = np.empty(found.total, _HIT)
         hits["id"], hits["score"] = found.ids, found.scores
         hits["votes"] = _NO_VOTES if found.votes is None else found.votes
@@ -121,10 +122,10 @@ class AnswerFiles:
             cut=answer.cut,
             need=answer.need,
             branches=answer.branches,
-            boxes=list(answer.boxes),
-            boxes_total=answer.boxes_total,
+            boxes=list(told.boxes),
+            boxes_total=told.boxes_total,
             boxes_decide=answer.boxes_decide,
-            covered=answer.covered,
+            covered=told.covered,
             misplaced=list(answer.misplaced),
         )
         path = self._path(catalogue, answer.result_set)
@@ -162,11 +163,9 @@ class AnswerFiles:
             cut=details.cut,
             need=details.need,
             branches=details.branches,
-            boxes=tuple(details.boxes),
-            boxes_total=details.boxes_total,
             boxes_decide=details.boxes_decide,
-            covered=details.covered,
             misplaced=tuple(details.misplaced),
+            telling=Telling.of(Told(tuple(details.boxes), details.boxes_total, details.covered)),
         )
 
     def _path(self, catalogue: str, result_set: str) -> Path:

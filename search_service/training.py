@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from dataclasses import dataclass
+from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -18,12 +19,22 @@ _SHOWN_BOXES = 12
 _KEPT = 64
 
 
-@dataclass(frozen=True)
 class Trained:
-    """A fitted model and the boxes that tell most of its answer, the most telling first."""
+    """A fitted model; and, grown when they are first asked for, the boxes that tell most of its answer."""
 
-    model: Model
-    described: tuple[Box, ...]
+    def __init__(self, model: Model, describe: Callable[[], list[Box]]) -> None:
+        self.model = model
+        self._describe = describe
+        self._described: tuple[Box, ...] | None = None
+        self._lock = threading.Lock()
+
+    @property
+    def described(self) -> tuple[Box, ...]:
+        """The boxes, the most telling first; any number of threads may ask, one of them grows them."""
+        with self._lock:
+            if self._described is None:
+                self._described = tuple(self._describe())
+            return self._described
 
 
 class TrainedModels:
@@ -69,4 +80,4 @@ def _train(
         workers=engine.workers,
         **codes,
     )
-    return Trained(model, tuple(explanation_boxes(model, random_state=query.seed, limit=_SHOWN_BOXES, **codes)))
+    return Trained(model, partial(explanation_boxes, model, random_state=query.seed, limit=_SHOWN_BOXES, **codes))

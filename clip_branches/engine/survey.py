@@ -87,8 +87,8 @@ class _Asked:
 def survey(engine: SearchEngine, rule: Rule, boxes: Sequence[Box], k: int, reading: Reading | None = None) -> Survey:
     """What the answer of ``rule`` is, and what ``boxes`` of the rule hold of it; ``reading`` is added what was read.
 
-    boxes: where one vote is enough or a score decides, every box of the rule that is on must be among them. ``k``: how
-    many images to name at the most.
+    boxes: where one vote is enough or a score decides, every box of the rule that is on must be among them; none where
+    nothing is asked of boxes and none is off. ``k``: how many images to name at the most.
     """
     boxes, k = check_boxes(boxes, "survey"), check_count(k, "k", "survey")
     if len(boxes) > _MOST_BOXES or any(box.empty for box in boxes):
@@ -173,7 +173,7 @@ def _by_boxes(part: Part, rule: Rule, boxes: Sequence[Box], asked: _Asked, readi
         rows, votes = rows[live[rows] != 0], votes[live[rows] != 0]
     highest = blocks.bounds(asked.weights, asked.bias)
     found, _ = _surveyed(blocks, asked, highest, highest, np.float32(-np.inf), rows, live, np.float32(-np.inf))
-    if len(rule.groups) > 1:
+    if len(rule.groups) > 1 and boxes:
         found.tally[2] = _alone(blocks, rule, boxes, packed, groups, [box for _, box in grouped], rows, votes)
     own = votes[np.searchsorted(rows, found.best)].astype(np.int16)
     return _Surveyed(found.total, found.covered, found.best, found.scores, found.tally, own)

@@ -106,6 +106,11 @@ class SearchRequest(RequestModel):
         "images inside a box that is off and inside none that is on leave the answer; those in no box stay.",
     )
     limit: Annotated[int, Field(ge=1, le=MAX_PAGE, strict=True)] = Field(60, description="Hits in the first page.")
+    describe: bool = Field(
+        True,
+        description="False: the answer comes sooner, without 'boxes', 'boxes_total' and 'covered', which are empty and "
+        "0 then. The same search with true, or GET .../boxes, gives them afterwards.",
+    )
 
 
 class Hit(BaseModel):

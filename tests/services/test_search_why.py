@@ -57,6 +57,40 @@ def all_boxes(client: FlaskClient, result_set: str) -> list[dict[str, Any]]:
 
 
 @by_model
+def test_an_answer_without_its_boxes_is_the_same_and_has_them_afterwards(search: FlaskClient, model: str) -> None:
+    body = asked(search, model, seed=4_711)
+    sooner = ask(search, **body, describe=False)
+    assert (sooner["boxes"], sooner["boxes_total"], sooner["covered"]) == ([], 0, 0)
+    whole = ask(search, **body)
+    boxes = all_boxes(search, sooner["result_set"])
+    assert whole["boxes"] == boxes[: len(whole["boxes"])]
+    assert whole["boxes_total"] == len(boxes) > 0
+    told = {"boxes", "boxes_total", "covered", "reading", "timings_ms"}
+    assert {name: value for name, value in sooner.items() if name not in told} == {
+        name: value for name, value in whole.items() if name not in told
+    }
+    again = ask(search, **body, describe=False)  # whatever is known by now: the same request, the same answer
+    assert (again["boxes"], again["covered"]) == ([], 0)
+    # Boxes that are off decide which images leave, so that they are looked at in any case.
+    off = ask(search, **body, boxes_off=[boxes[0]["id"]], describe=False)
+    also = ask(search, **body, boxes_off=[boxes[0]["id"]])
+    assert (off["total"], off["hits"], off["boxes"]) == (also["total"], also["hits"], [])
+
+
+@by_model
+def test_boxes_counted_afterwards_are_those_counted_with_the_answer(search: FlaskClient, model: str) -> None:
+    body = asked(search, model)
+    at_once = ask(search, **body, seed=5)
+    ask(search, **body, seed=6, describe=False)
+    afterwards = ask(search, **body, seed=6)
+    for answer in (at_once, afterwards):
+        shown = get(search, answer["result_set"], f"/boxes?limit={len(answer['boxes'])}")["boxes"]
+        assert answer["boxes"] == shown
+    if model == "auto":  # whose score, and so the images that boxes hold of its answer, no seed changes
+        assert at_once["total"] == afterwards["total"]
+
+
+@by_model
 def test_the_boxes_of_an_answer_and_its_sql_are_true(
     search: FlaskClient, table: tuple[list[int], np.ndarray], model: str
 ) -> None:

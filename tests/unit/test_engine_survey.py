@@ -115,6 +115,21 @@ def test_a_survey_agrees_with_the_listed_answer(stage: Stage, name: str) -> None
             is_that_of(survey(stage.engine, rule, boxes, k), stage.engine, rule, boxes, k)
 
 
+@pytest.mark.parametrize("name", MODELS)
+def test_a_survey_without_boxes_has_the_same_total_and_first_hits(stage: Stage, name: str) -> None:
+    generator = np.random.default_rng(11)
+    for share in (0.02, 0.4):
+        model, boxes = model_of(name, stage.codes, share, generator)
+        rule = Rule(model, boxes)
+        told, plain = (survey(stage.engine, rule, shown, 25) for shown in (list(rule.boxes), []))
+        assert (plain.total, len(plain.inside), plain.covered) == (told.total, 0, 0)
+        # Which of the images that score alike are named may differ, never those above them.
+        both = min(plain.head.total, told.head.total)
+        assert plain.head.ids[:both].tolist() == told.head.ids[:both].tolist()
+        assert plain.head.scores[:both].tolist() == told.head.scores[:both].tolist()
+        is_that_of(plain, stage.engine, rule, [], 25)
+
+
 def test_the_head_is_what_was_asked_for_where_no_scores_tie(tmp_path_factory: pytest.TempPathFactory) -> None:
     stage = Stage(tmp_path_factory.mktemp("head"), codes_of("uniform"))
     scorer = scorer_of(stage.codes, 0.5, np.random.default_rng(0))
