@@ -37,6 +37,7 @@ class ServiceSettings(BaseModel):
         "auto", description="Who may ask: open is anybody, keys who has a key or logs in; auto: open to this machine."
     )
     trusted_network: bool = Field(False, description="Whether only trusted machines reach the address it listens on.")
+    proxies: int = Field(0, ge=0, le=10, description="Proxies in front whose X-Forwarded headers are to be believed.")
     published_host: str = Field(
         "", description="Address that others reach a container's port on, where that is another than 'host'."
     )
@@ -150,6 +151,16 @@ class WebSettings(ServiceSettings):
     database_url: str = Field(
         "sqlite", description="Where saved searches are kept: 'sqlite' is a file below data_dir; else an address."
     )
+
+    session_hours: float = Field(12.0, gt=0, le=8_760, description="How long a login lasts, in hours.")
+    oidc_issuer: str = Field(
+        "", pattern="^(https?://.*)?$", description="Issuer of OpenID Connect to log in by; empty: by keys alone."
+    )
+    oidc_client_id: str = ""
+    oidc_client_secret: str = Field("", repr=False, description="Empty for a public client, which needs none.")
+    oidc_client_secret_file: Path | None = Field(None, description="File that holds it instead.")
+    oidc_scopes: str = Field("openid email profile", description="What the issuer is asked to tell.")
+    oidc_groups_claim: str = Field("groups", description="Name under which the issuer tells somebody's groups.")
 
     @property
     def database(self) -> str:

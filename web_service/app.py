@@ -54,5 +54,10 @@ def create_app(settings: WebSettings | None = None) -> OpenAPI:
     app.extensions["database"] = database
     app.extensions["metrics"].add(DiskFigures({"saved": settings.data_dir / "saved"}))
     keeping.register(app, Keeper(database, answers), Collector(database, answers))
-    pages.register(app, search=search, static=StaticFiles(_HERE / "static"), languages=Languages(_HERE / "messages"))
+    static, languages = StaticFiles(_HERE / "static"), Languages(_HERE / "messages")
+    if not app.extensions["guard"].is_open:
+        from web_service.entry import routes as entry
+
+        entry.register(app, settings, static=static, languages=languages)
+    pages.register(app, search=search, static=static, languages=languages)
     return app

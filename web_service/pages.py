@@ -15,6 +15,7 @@ from pydantic import ValidationError
 
 from clip_branches.errors import ServiceUnavailable
 from clip_branches.schemas import MAX_LABELS, MAX_TEXT_LENGTH, CataloguesResponse, CatalogueSummary
+from web_service.entry.person import page_token, person
 from web_service.languages import Languages, Message
 from web_service.static_files import StaticFiles, squeezed
 from web_service.upstream import Upstream
@@ -36,6 +37,8 @@ class PageContext:
     language: str
     languages: dict[str, str]
     messages: Mapping[str, Message]
+    person: str | None = None  # who is logged in, and
+    csrf: str | None = None  # what their page sends with its changes
     catalogues: list[CatalogueSummary] = field(default_factory=list)
     unavailable: dict[str, str] = field(default_factory=dict)
 
@@ -77,6 +80,8 @@ def register(app: OpenAPI, *, search: Upstream, static: StaticFiles, languages: 
         page = _context(search, static, languages)
         response = make_response(render_template(template, page=page, t=languages.translate(page.language)))
         response.cache_control.no_cache = True
+        if page.person:
+            response.cache_control.no_store = True  # nobody goes back to it after its reader has left
         response.content_language.add(page.language)
         response.vary.update(["Accept-Language", "Cookie"])
         return squeezed(response, request)
@@ -102,7 +107,7 @@ def _context(search: Upstream, static: StaticFiles, languages: Languages) -> Pag
     chosen = next((entry for entry in listed.catalogues if entry.name == wanted), None)
     if chosen is None and listed.catalogues:
         chosen = listed.catalogues[0]
-    language = languages.of(request)
+    language, token = languages.of(request), page_token()
     query = request.args.get("q", "").strip()[:MAX_TEXT_LENGTH]
     words_alone = bool(query) and not set(request.args) - {"q", "catalogue"}
     return PageContext(
@@ -114,6 +119,8 @@ def _context(search: Upstream, static: StaticFiles, languages: Languages) -> Pag
         language=language,
         languages=languages.names,
         messages=languages.messages(language),
+        person=person(),
+        csrf=token,
         catalogues=listed.catalogues,
         unavailable=listed.unavailable,
     )

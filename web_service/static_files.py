@@ -14,7 +14,7 @@ from web_service.bundle import bundles
 _YEAR_S = 365 * 24 * 3600
 _TEXT = (".js", ".css", ".svg")
 # One script a page, one style for all, one script before anything is painted: a visit waits for few files.
-ENTRIES = ("js/main.js", "js/saved/main.js")
+ENTRIES = ("js/main.js", "js/saved/main.js", "js/login.js")
 STYLE = "css/page.css"
 HEAD = "head.js"
 

@@ -65,6 +65,13 @@ class KeyRing:
         self._refresh()
         return bool(self._file.grants)
 
+    @property
+    def groups(self) -> frozenset[str]:
+        """The groups that grants name."""
+        self._refresh()
+        named = (grant.who for grant in self._file.grants)
+        return frozenset(who.removeprefix("group:") for who in named if who.startswith("group:"))
+
     def _caller(self, owner: str, name: str, rights: Collection[Rights]) -> Caller:
         """All rights together: what one gives, another does not take."""
         named = [right.catalogues for right in rights]

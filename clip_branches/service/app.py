@@ -11,6 +11,7 @@ from flask_openapi3.models.info import Info
 from flask_openapi3.openapi import OpenAPI
 from flask_openapi3_swagger.plugins import RegisterPlugin as SwaggerPage
 from pydantic import BaseModel
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 from clip_branches import __version__
 from clip_branches.access import check_exposure
@@ -53,6 +54,9 @@ def create_base_app(
         **flask_options,
     )
     app.request_class = StrictRequest
+    if settings.proxies:
+        hops = settings.proxies
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops, x_prefix=hops)  # type: ignore[method-assign]
     app.config["SETTINGS"] = settings
     app.config["MAX_CONTENT_LENGTH"] = max_body
     # Field order is part of the answer: sorted keys would put "boxes" before "total" for no gain.

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from flask import Flask, Response, g, has_request_context, request
+from flask.typing import ResponseReturnValue
 
 from clip_branches.access import LOCAL, NOBODY, ON_BEHALF_OF, OPEN, Caller, KeyRing, Passing, mode_of, scope_of
 from clip_branches.errors import NotAllowed, NotAuthenticated, UnknownCatalogue
@@ -19,32 +20,41 @@ _WHO = "Send an API key as 'Authorization: Bearer cb_...'; `python -m clip_branc
 
 
 class Guard:
-    """Of one service. ``also`` is asked for the caller of a request that brings neither key nor passed-on identity."""
+    """Of one service.
+
+    ``also`` is asked for the caller of a request that brings neither key nor passed-on identity, and ``refused`` for an
+    answer other than an error, where nobody knows who asks.
+    """
 
     def __init__(self, settings: ServiceSettings) -> None:
         self.is_open = mode_of(settings) == "open"
         self.ring = KeyRing(settings.data_dir)
         self.passing = Passing(settings.data_dir)
         self.also: Callable[[], Caller | None] = lambda: None
+        self.refused: Callable[[], ResponseReturnValue | None] = lambda: None
         if not self.is_open:
             _ = self.ring.has_keys  # a damaged file is said now, not to the first who asks
 
-    def admit(self) -> None:
+    def admit(self) -> ResponseReturnValue | None:
         """Sets ``g.caller``; raises NotAuthenticated or NotAllowed. What is hidden from the caller, Shelf hides."""
         if self.is_open and ON_BEHALF_OF not in request.headers:
-            return
+            return None
         rule = request.url_rule
         if rule is None or request.method == "OPTIONS":
-            return  # there is nothing there, or only what a browser asks before it asks
+            return None  # there is nothing there, or only what a browser asks before it asks
         scope = scope_of(request.method, rule.rule) or "admin"
         g.caller = NOBODY
         if scope == OPEN:
-            return
+            return None
         caller = self.caller()
         if caller is None:
+            instead = self.refused()
+            if instead is not None:
+                return instead
             raise NotAuthenticated(f"This needs to know who asks. {_WHO}")
         g.caller = caller
         require(scope)
+        return None
 
     def caller(self) -> Caller | None:
         """Whoever the request says it is from, and proves it; None where it says nothing."""

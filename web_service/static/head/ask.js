@@ -5,6 +5,8 @@
   if (!ask || location.hash) return;
   const { path, body } = JSON.parse(ask);
   const headers = { Accept: "application/json", "Content-Type": "application/json" };
+  const { csrf } = document.documentElement.dataset;
+  if (csrf) headers["X-CSRF-Token"] = csrf;
   const response = fetch(path, { method: "POST", headers, body, signal: AbortSignal.timeout(60_000) });
   response.catch(() => {}); // who takes it hears of it
   globalThis[Symbol.for("clip-branches.asked")] = { path: new URL(path, document.baseURI).href, body, response };

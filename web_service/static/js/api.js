@@ -27,6 +27,12 @@ function asked(address, body) {
   return response;
 }
 
+/** To the login page, and back here with all that the address says: the session has ended. */
+function logIn() {
+  const page = location.href.slice(document.baseURI.replace(/[^/]*([?#].*)?$/, "").length).split("#")[0];
+  location.assign(`login?next=${encodeURIComponent(page.startsWith("saved") ? page : `./${page}`)}${location.hash}`);
+}
+
 /** The JSON that a path below /api/ answers with; `body` is posted there, or sent by another `method`. */
 export async function call(path, { body = null, method = "POST", signal = null } = {}) {
   const signals = [AbortSignal.timeout(TIMEOUT_MS), signal].filter(Boolean);
@@ -34,6 +40,7 @@ export async function call(path, { body = null, method = "POST", signal = null }
   if (body !== null) {
     options.method = method;
     options.headers["Content-Type"] = "application/json";
+    if (document.documentElement.dataset.csrf) options.headers["X-CSRF-Token"] = document.documentElement.dataset.csrf;
     options.body = JSON.stringify(body);
   }
   let response, content;
@@ -47,6 +54,7 @@ export async function call(path, { body = null, method = "POST", signal = null }
     }
     throw new ApiError(t("error.unreachable"));
   }
+  if (response.status === 401) logIn();
   if (!response.ok) {
     const { message = null, code = "error", field = null } = content.error ?? {};
     throw new ApiError(serverWords(code, message), { status: response.status, code, field });
