@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 
 export HF_HUB_DISABLE_TELEMETRY ?= 1
 
-.PHONY: help demo test check unit browser servers bench bench-full clean
+.PHONY: help demo test check unit browser servers bench bench-full clean fuzz
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -21,6 +21,9 @@ test: $(VENV)/.development browser servers ## Run every test
 
 unit: $(VENV)/.development ## Run the unit tests alone
 	@$(BIN)/python -m pytest -q -n logical --dist worksteal tests/unit
+
+fuzz: $(VENV)/.development ## A million altered files and queries, and 200,000 requests of each service: hours
+	@FUZZ_CASES=100 $(BIN)/python -m pytest -q --timeout 80000 tests/pipeline/test_formats_fuzzed.py tests/services/test_openapi_fuzzed.py
 
 check: $(VENV)/.development ## Lint, check types and check the import contracts
 	@$(BIN)/ruff check .

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import json
 import logging
 import os
 import threading
@@ -16,20 +15,24 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from clip_branches.catalogue.segment import map_array
 from clip_branches.disk_budget import DiskBudget
 from clip_branches.engine import AnswerSet
+from clip_branches.errors import DamagedFile
 from clip_branches.files import TEMPORARY_PREFIX, write_whole
 from clip_branches.schemas import BoxSummary, Misplaced, ModelName
 from search_service.answering import Answer
 from search_service.hits import Hits
 from search_service.query import Query
+from search_service.sealed import sealed, unsealed
 from search_service.telling import Telling, Told
 
 _log = logging.getLogger(__name__)
 _REQUEST, _HITS, _DETAILS = "request.json", "hits.npy", "details.json"
 _HIT = np.dtype([("id", "<u8"), ("score", "<f4"), ("votes", "<i2")])
 _NO_VOTES = -1
-_VERSION = 1
+_VERSION = 2
+_REQUESTS_WITHOUT_SEAL = 1  # of an earlier program: they still give their answers
 
 
 @dataclass(frozen=True)
@@ -84,7 +87,7 @@ class AnswerFiles:
             "query": request.query.to_json(),
             "vector": vector,
         }
-        content = json.dumps(values).encode()
+        content = sealed(values)
         written = self._write(self._path(catalogue, result_set) / _REQUEST, content, durable=True)
         if written:
             self._requests.wrote(len(content))
@@ -93,8 +96,8 @@ class AnswerFiles:
     def load_request(self, catalogue: str, result_set: str) -> StoredRequest | None:
         """The stored request, or None when there is none that can be read."""
         path = self._path(catalogue, result_set) / _REQUEST
-        values = _read_json(path)
-        if values is None or values.get("version") != _VERSION:
+        values = _read(path, unsealed_version=_REQUESTS_WITHOUT_SEAL)
+        if values is None or values.get("version") not in (_VERSION, _REQUESTS_WITHOUT_SEAL):
             return None
         self._requests.read(path)
         try:
@@ -131,18 +134,21 @@ class AnswerFiles:
         path = self._path(catalogue, answer.result_set)
         if self.budget.max_bytes < len(content) or not self._write(path / _HITS, _as_npy(hits)):
             return
-        self._write(path / _DETAILS, details.model_dump_json().encode())
+        self._write(path / _DETAILS, sealed(details.model_dump(mode="json")))
         self.budget.wrote(len(content))
 
     def load(self, catalogue: str, result_set: str) -> Answer | None:
         """The stored answer, or None when there is none that is whole."""
         path = self._path(catalogue, result_set)
-        try:
-            details = _Details.model_validate_json((path / _DETAILS).read_bytes())
-            hits = np.load(path / _HITS, allow_pickle=False)
-        except (OSError, ValidationError, ValueError, EOFError):
+        values = _read(path / _DETAILS)
+        if values is None:
             return None
-        if details.version != _VERSION or hits.dtype != _HIT or hits.ndim != 1:
+        try:
+            details = _Details.model_validate(values)
+            hits = map_array(path / _HITS, _HIT, rows=None, ndim=1)
+        except (DamagedFile, ValidationError):
+            return None
+        if details.version != _VERSION:
             return None
         if hashlib.sha256(hits.tobytes()).hexdigest() != details.hits_sha256:
             _log.warning("a stored answer is damaged", extra={"path": str(path)})
@@ -196,9 +202,8 @@ def _as_npy(hits: npt.NDArray[Any]) -> bytes:
     return buffer.getvalue()
 
 
-def _read_json(path: Path) -> dict[str, Any] | None:
+def _read(path: Path, *, unsealed_version: int | None = None) -> dict[str, Any] | None:
     try:
-        values = json.loads(path.read_bytes())
-    except (OSError, ValueError, RecursionError):
+        return unsealed(path.read_bytes(), unsealed_version=unsealed_version)
+    except OSError:
         return None
-    return values if isinstance(values, dict) else None

@@ -161,7 +161,7 @@ def read_manifest_file(path: Path) -> Manifest:
 def _parse(path: Path, content: bytes) -> dict[str, Any]:
     try:
         values = json.loads(content)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise DamagedFile(f"The file {path} is damaged: it must be whole JSON. Got {error} instead.") from error
     found = values.get("format") if isinstance(values, dict) else type(values).__name__
     if found != FORMAT:

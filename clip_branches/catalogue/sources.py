@@ -18,10 +18,19 @@ def check_source(source: str) -> None:
     if is_url(source):
         return
     path = PurePosixPath(source)
-    if not source or path.is_absolute() or ".." in path.parts or "\0" in source:
+    if not source or path.is_absolute() or ".." in path.parts or "\0" in source or not _is_text(source):
         raise InvalidInput(
             f"The 'source' of an item must be a URL or a path below the image root. Got {source!r} instead."
         )
+
+
+def _is_text(source: str) -> bool:
+    """Whether a name can be written down: half of a surrogate pair, which no file system takes, cannot."""
+    try:
+        source.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def resolve_source(image_root: Path, source: str) -> Path:

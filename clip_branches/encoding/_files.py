@@ -22,7 +22,7 @@ def read_json(path: Path, kind: str, *versions: int) -> dict[str, Any]:
     """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise DamagedFile(f"{path} must be a readable {kind} file. Got: {error}") from error
     if not isinstance(content, dict) or content.get("format") != kind:
         raise DamagedFile(f"{path} must be a {kind} file. Got another kind of file instead.")

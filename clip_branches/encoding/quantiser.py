@@ -106,7 +106,7 @@ class Quantiser:
         try:
             low = np.asarray(content["low"], dtype=np.float32)
             step = np.asarray(content["step"], dtype=np.float32)
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise DamagedFile(f"{path} must hold numbers under 'low' and 'step'. Got: {error!r}") from error
         sound = low.ndim == 1 and low.shape == step.shape and low.size > 0
         if not (sound and np.isfinite(low).all() and np.isfinite(step).all() and (step > 0).all()):

@@ -98,7 +98,7 @@ class EquiDepthQuantiser(Quantiser):
         try:
             borders = np.asarray(content["borders"], dtype=np.float32)
             values = np.asarray(content["values"], dtype=np.float32)
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise DamagedFile(f"{path} must hold numbers under 'borders' and 'values'. Got: {error!r}") from error
         sound = borders.ndim == 2 and len(borders) > 0 and borders.shape[1] == _CODES - 1
         sound = sound and values.shape == (len(borders), _CODES)

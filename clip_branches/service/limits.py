@@ -10,6 +10,7 @@ from flask import Flask, Response, g, request
 
 from clip_branches import cancelling
 from clip_branches.errors import ServiceUnavailable
+from clip_branches.service.measures import place
 from clip_branches.settings import ServiceSettings
 
 # What tells how the service is must be told while it is busy.
@@ -82,7 +83,8 @@ def register(app: Flask, settings: ServiceSettings) -> None:
     def enter() -> None:
         if request.path in ALWAYS:
             return
-        places.take()
+        with place("queued"):
+            places.take()
         g.leave = _Leave(places)
         work = cancelling.Work(request.environ.get("gunicorn.socket"), settings.request_s)
         cancelling.begin(work)
