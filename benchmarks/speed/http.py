@@ -67,9 +67,9 @@ def _rounds(catalogue: Any, rows: int, port: int, worker: int, share: int) -> It
     yield f"| model | p50 ms | p99 ms | processor ms a round | of p50: {steps} | images in the answer | goal p50 ms |"
     yield "| --- | --- | --- | --- | --- | --- | --- |"
     single = 0.0
-    for number, (name, model, describe, least) in enumerate(_ROUNDS):
+    for name, model, describe, least in _ROUNDS:
         count = least * share
-        first = 1_000 * number  # labels of its own, so that no model is known already
+        first = 0 if describe else 1_000  # other labels, so that no model is known already
         bodies = [_body(catalogue, seed, model, describe=describe) for seed in range(first - 3, first + count)]
         for body in bodies[:3]:
             _ask(port, body)

@@ -174,7 +174,7 @@ class Blocks:
             )
 
         # First the most promising blocks: their k best rule out most of the others, which then are read as they lie.
-        first = np.argsort(-bounds, kind="stable")[: _FIRST_VISITS + 2 * k // parts.block_size]
+        first = self.promising(bounds, k)
         found = [visited(first, np.float32(-np.inf))]
         least = found[0][1].min() if len(found[0][1]) == k else np.float32(-np.inf)
         left = bounds >= least
@@ -184,6 +184,13 @@ class Blocks:
         found += self.workers.map(lambda piece: visited(others[slice(*piece)], least), ranges)
         self.note(reading, sum(one[2] for one in found))
         return np.concatenate([one[0] for one in found]), np.concatenate([one[1] for one in found])
+
+    def promising(self, bounds: Floats, k: int) -> Rows:
+        """The blocks of highest bound, best first, so many that their ``k`` best rows rule out most other blocks."""
+        count = _FIRST_VISITS + 2 * k // self.parts.block_size
+        blocks = np.argpartition(-bounds, count)[:count] if count < len(bounds) else np.arange(len(bounds))
+        best_first: Rows = blocks[np.argsort(-bounds[blocks], kind="stable")]
+        return best_first
 
     def bounds(self, weights: Floats, bias: np.float32) -> Floats:
         """A score of each block that none of its rows exceeds."""

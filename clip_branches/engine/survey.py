@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from clip_branches.engine.explain import Rule
     from clip_branches.engine.search_engine import SearchEngine
 
-_FIRST_VISITS = 16  # blocks of highest bound that are looked at first, for the score that the best have
 _MOST_BOXES = 255
 _NO_ROWS = np.zeros(0, np.int64)
 _ALL_LIVE = np.zeros(0, np.uint8)
@@ -150,7 +149,7 @@ def _by_score(part: Part, threshold: np.float32, asked: _Asked, reading: Reading
     least = np.float32(-np.inf)
     if not len(live) and asked.on.all():
         # The most promising blocks first: a score that k rows reach rules out most others for the head.
-        first = np.argsort(-highest, kind="stable")[: _FIRST_VISITS + 2 * asked.k // blocks.parts.block_size]
+        first = blocks.promising(highest, asked.k)
         kept = screen.best(
             blocks.parts.codes, blocks.words, blocks.parts.n_rows, blocks.parts.block_size, highest, first,
             asked.weights, asked.bias, _NO_ROWS, asked.k, least,
