@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 
 export HF_HUB_DISABLE_TELEMETRY ?= 1
 
-.PHONY: help demo test check unit browser servers bench bench-full clean fuzz
+.PHONY: help demo test check unit browser servers bench bench-full soak clean fuzz
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,6 +39,9 @@ bench-full: $(VENV)/.development ## The same on every query, user and round: hou
 	@$(BIN)/python -m benchmarks.feedback --size full
 	@$(BIN)/python -m benchmarks.engine --rows 1e7 --curve --http
 	@$(BIN)/python -m benchmarks.exactness --rows 1e6
+
+soak: $(VENV)/.development ## Users, kills and reloads for ten minutes (SOAK_MINUTES=120: two hours); memory must stay flat
+	@$(BIN)/python -m benchmarks.load.soak
 
 clean: ## Remove the environment and caches; catalogues stay
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -1,11 +1,10 @@
 #!/usr/bin/env bash
 # Finds or installs what tests of operations run beside the services, from Debian's packages (as root): Prometheus with
-# promtool, and libfaketime. Without them those tests are skipped and say so; it never fails the run.
+# promtool. Without it those tests are skipped and say so; it never fails the run.
 set -u
 
 wanted=()
 command -v promtool >/dev/null || wanted+=(prometheus)
-command -v faketime >/dev/null || wanted+=(faketime)
 [ "${#wanted[@]}" = 0 ] && exit 0
 if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
   echo "Installing ${wanted[*]} from the system's packages for the tests of operations ..."

@@ -12,6 +12,7 @@ from flask import Response, current_app, has_request_context, request
 
 from clip_branches.errors import Cancelled, ServiceUnavailable, error_of
 from clip_branches.service import error_response, measures, upstream_headers
+from web_service.bulkhead import Bulkhead
 from web_service.hanging_up import Adapter, HangingUp, was_cut
 
 CONNECT_TIMEOUT_S = 2.0
@@ -42,6 +43,7 @@ class Upstream:
         # The services are named by the settings: a proxy from the environment has no business between them.
         self._session.trust_env = False
         self._hanging_up = HangingUp()
+        self._bulkhead = Bulkhead(connections)
         adapter = Adapter(pool_connections=1, pool_maxsize=connections)
         self._session.mount("http://", adapter)
         self._session.mount("https://", adapter)
@@ -153,9 +155,13 @@ class Upstream:
         started = time.perf_counter()
         outcome = "failed"
         try:
-            answer = self._tried(method, url, **options)
+            with self._bulkhead.place():
+                answer = self._tried(method, url, **options)
             outcome = "answered" if answer.status_code < 500 else "refused"
             return answer
+        except Cancelled:
+            outcome = "cancelled"
+            raise
         finally:
             measures.upstream(self.name, outcome, time.perf_counter() - started)
 

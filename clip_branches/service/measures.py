@@ -37,7 +37,7 @@ def place(state: str) -> Iterator[None]:
 
 
 def upstream(name: str, outcome: str, seconds: float) -> None:
-    """Notes how long another service took to begin its answer. ``outcome``: "answered", "failed" or "refused"."""
+    """Notes how long another service took to begin its answer; "answered", "refused", "failed" or "cancelled"."""
     metrics = _metrics()
     if metrics is not None:
         metrics.upstream_seconds.labels(name, outcome).observe(seconds)
