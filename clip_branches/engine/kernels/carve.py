@@ -7,6 +7,7 @@ from numba import njit
 
 TOGETHER = 4  # features whose codes are counted in one pass over the rows
 _SLACK = 1e-9  # of impurity, for rounding
+LEAST_GAIN = 1e-12  # of impurity that a cut must gain
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
@@ -104,7 +105,7 @@ def _best_cut(sums, at, low, value, high, in_p, in_n, all_p, all_n, steps):  # t
 
 
 @njit(nogil=True, cache=True, inline="always")
-def _keep(columns, f, source, count, low, high, kept):  # type: ignore[no-untyped-def]
+def keep(columns, f, source, count, low, high, kept):  # type: ignore[no-untyped-def]
     """Samples within low..high go to the front of ``kept`` (may be ``source``): (how many, weights right, wrong)."""
     rows, weights, rights = source
     kept_rows, kept_weights, kept_rights = kept
@@ -122,44 +123,60 @@ def _keep(columns, f, source, count, low, high, kept):  # type: ignore[no-untype
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def first_cuts(columns, alive, count, centre, all_p, all_n, cuts, scratch):  # type: ignore[no-untyped-def]
-    """``cuts[f]`` = (impurity, side, border) of the best cut of each feature of the whole space."""
+def best_cuts(  # type: ignore[no-untyped-def]
+    columns, features, samples, size, centre, low, high, in_p, in_n, all_p, all_n, cuts, scratch
+):
+    """``cuts[f]`` = (impurity, side, border) of the best cut of each of the features within ``low[f]:high[f]``."""
     sums, steps = scratch
-    features = np.arange(columns.shape[0]).astype(np.uint8)
     k = 0
-    while k < columns.shape[0]:
-        together = _sum_weights(columns, features, k, alive, count, sums)
+    while k < features.shape[0]:
+        together = _sum_weights(columns, features, k, samples, size, sums)
         for j in range(together):
-            value = np.int64(columns[k + j, centre])
-            cuts[k + j, 0], cuts[k + j, 1], cuts[k + j, 2] = _best_cut(
-                sums, 512 * j, 0, value, 255, all_p, all_n, all_p, all_n, steps
+            f = np.int64(features[k + j])
+            cuts[f, 0], cuts[f, 1], cuts[f, 2] = _best_cut(
+                sums, 512 * j, low[f], np.int64(columns[f, centre]), high[f], in_p, in_n, all_p, all_n, steps
             )
         k += together
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def carve(  # type: ignore[no-untyped-def]
-    columns, alive, count, centre, features, all_p, all_n, cuts, low, high, inside, scratch, wanted,
-):  # fmt: skip
-    """Cut the whole space down to a box around ``centre``, always by the side that leaves least impurity; returns it.
+def least_of(cuts, features):  # type: ignore[no-untyped-def]
+    """Place in ``features`` of the one whose cut leaves least impurity, the first on ties; -1 where none has a cut."""
+    best, best_k = np.inf, -1
+    for k in range(features.shape[0]):
+        if cuts[np.int64(features[k]), 0] < best:
+            best, best_k = cuts[np.int64(features[k]), 0], k
+    return best_k
 
-    The first cut is looked up in ``cuts``: it is the same for every subset with that feature. Infinity, and no whole
-    box, where it is clear on the way that the impurity will stay above ``wanted``.
+
+@njit(nogil=True, cache=True, inline="always")
+def lost(current, in_p, in_n, all_p, all_n, wanted):  # type: ignore[no-untyped-def]
+    """Whether the impurity will stay above ``wanted``, whatever is cut: concave in the rows of either class that are
+    left, it is least where all of one class or none are."""
+    return min(current, impurity(in_p, 0.0, all_p, all_n), impurity(0.0, in_n, all_p, all_n)) > wanted + _SLACK
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def carve(  # type: ignore[no-untyped-def]
+    columns, source, size, centre, features, in_p, in_n, all_p, all_n, current, cuts,
+    low, high, inside, scratch, wanted,
+):  # fmt: skip
+    """Cut a box, ``low`` to ``high`` of each of the features, down around ``centre``, always by the side that leaves
+    least impurity; returns it.
+
+    source: the ``size`` rows inside the box, which weigh ``in_p`` and ``in_n`` and have the impurity ``current``. The
+    first cut is looked up in ``cuts``. Infinity, and no whole box, where it is clear on the way that the impurity will
+    stay above ``wanted``.
     """
     sums, steps = scratch
-    low[:] = 0
-    high[:] = 255
-    size = count
-    in_p, in_n = all_p, all_n
-    current = impurity(in_p, in_n, all_p, all_n)
     first = True
     while in_n > 0.0:
         best, best_k, best_side, best_border = np.inf, -1, np.int64(0), np.int64(0)
         if first:
-            for k in range(features.shape[0]):
-                f = np.int64(features[k])
-                if cuts[f, 0] < best:
-                    best, best_k, best_side, best_border = cuts[f, 0], k, np.int64(cuts[f, 1]), np.int64(cuts[f, 2])
+            best_k = least_of(cuts, features)
+            if best_k >= 0:
+                f = np.int64(features[best_k])
+                best, best_side, best_border = cuts[f, 0], np.int64(cuts[f, 1]), np.int64(cuts[f, 2])
         else:
             k = 0
             while k < features.shape[0]:
@@ -172,7 +189,7 @@ def carve(  # type: ignore[no-untyped-def]
                     if g < best:
                         best, best_k, best_side, best_border = g, k + j, side, border
                 k += together
-        if best_k < 0 or not best < current - 1e-12:
+        if best_k < 0 or not best < current - LEAST_GAIN:
             break
         current = best
         if best_side == 0:
@@ -180,9 +197,8 @@ def carve(  # type: ignore[no-untyped-def]
         else:
             high[best_k] = best_border
         f = np.int64(features[best_k])
-        size, in_p, in_n = _keep(columns, f, alive if first else inside, size, low[best_k], high[best_k], inside)
+        size, in_p, in_n = keep(columns, f, source if first else inside, size, low[best_k], high[best_k], inside)
         first = False
-        # Concave in the rows of either class that are left, impurity is least where all of one class or none are.
-        if min(current, impurity(in_p, 0.0, all_p, all_n), impurity(0.0, in_n, all_p, all_n)) > wanted + _SLACK:
+        if lost(current, in_p, in_n, all_p, all_n, wanted):
             return np.inf
     return current

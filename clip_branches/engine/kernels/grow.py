@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from clip_branches.engine.kernels.carve import TOGETHER, carve, first_cuts
+from clip_branches.engine.kernels.around import box_around
+from clip_branches.engine.kernels.carve import TOGETHER
 
 
 @njit(nogil=True, cache=True)
@@ -39,10 +40,9 @@ def grow_branch(  # type: ignore[no-untyped-def]
             count += 1
     covered = np.zeros(n, np.uint8)
     within = np.empty(n, np.uint8)
+    begun = (np.empty(n, np.int32), np.empty(n), np.empty(n, np.int32))
     inside = (np.empty(n, np.int32), np.empty(n), np.empty(n, np.int32))
-    low, high = np.empty(widest, np.int64), np.empty(widest, np.int64)
     scratch = (np.empty(TOGETHER * 512), (np.empty(257, np.int64), np.empty(257), np.empty(257), np.empty(257)))
-    cuts = np.empty((columns.shape[0], 3))
     made, failures = 0, 0
     purest, spare_size = -1.0, np.int64(0)
     spare_features, spare_low, spare_high = features[0].copy(), lows[0].copy(), highs[0].copy()
@@ -63,22 +63,10 @@ def grow_branch(  # type: ignore[no-untyped-def]
             first_p = all_p
         elif all_p <= (1.0 - covered_share) * first_p:
             break
-        first_cuts(columns, samples, count, centre, all_p, all_n, cuts, scratch)
-        best, best_size = np.inf, 0
-        for s in range(n_subsets - 1, -1, -1):  # the largest first: most others need not be finished then
-            if not allowed[made, s]:
-                continue
-            subset = subset_features[subset_starts[s] : subset_starts[s + 1]]
-            dims = subset.shape[0]
-            g = carve(
-                columns, samples, count, centre, subset, all_p, all_n, cuts,
-                low[:dims], high[:dims], inside, scratch, best,
-            )  # fmt: skip
-            if g < best or (g == best and dims <= best_size):
-                best, best_size = g, dims
-                sizes[made] = dims
-                for k in range(dims):
-                    features[made, k], lows[made, k], highs[made, k] = subset[k], low[k], high[k]
+        sizes[made] = box_around(
+            columns, samples, count, centre, subset_starts, subset_features, allowed[made], all_p, all_n,
+            begun, inside, scratch, features[made], lows[made], highs[made],
+        )  # fmt: skip
         left = 0
         in_p, in_n = 0.0, 0.0
         for i in range(count):
