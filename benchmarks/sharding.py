@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.scale import on_ray
 from benchmarks.scale.shards import ask, running, write_shards
 from benchmarks.speed.codes import boxes_around, direction_to, write_codes
 from benchmarks.speed.measure import machine
@@ -30,6 +31,7 @@ def main() -> None:
     parser.add_argument("--rows", type=float, default=1e6)
     parser.add_argument("--shards", default="1,2,4", help="such as 1,2,4")
     parser.add_argument("--rounds", type=int, default=200)
+    parser.add_argument("--ray", action="store_true", help="also on a Ray cluster of this machine")
     parser.add_argument("--folder", type=Path, help="where codes and indexes are made (80 bytes a row)")
     parser.add_argument("--output", type=Path, help="a JSON file of all times")
     options = parser.parse_args()
@@ -38,6 +40,8 @@ def main() -> None:
     try:
         counts = [int(count) for count in options.shards.split(",")]
         for line in _table(folder, int(options.rows), counts, options.rounds, kept):
+            print(line, flush=True)
+        for line in _on_ray(folder, int(options.rows), counts, options.rounds) if options.ray else ():
             print(line, flush=True)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -75,6 +79,20 @@ def _table(folder: Path, rows: int, counts: list[int], rounds: int, kept: list[d
         p50, p99 = np.percentile(walls, [50, 99])
         slowest, everything = np.median(cpus.max(axis=1)), np.median(cpus.sum(axis=1))
         yield f"| {count} | {rows // count:,} | {p50:.1f} | {p99:.1f} | {slowest:.1f} | {everything:.1f} |"
+
+
+def _on_ray(folder: Path, rows: int, counts: list[int], rounds: int) -> Iterator[str]:
+    codes = np.load(folder / "codes.npy", mmap_mode="r")
+    sample = codes[:: max(1, rows // 200_000)].astype(np.float32)
+    rules = [_rule(np.asarray(codes[: min(rows, 500_000)]), sample, seed) for seed in range(20)]
+    catalogue = on_ray.write_segments(np.asarray(codes), max(counts), folder / "ray")
+    yield "\n| engine | shards | round p50 ms | p99 ms |\n| --- | --- | --- | --- |"
+    alone = on_ray.rounds_ms(catalogue, None, 1, rules, rounds)
+    yield f"| local, one thread | | {np.median(alone):.1f} | {np.percentile(alone, 99):.1f} |"
+    for count in counts:
+        with on_ray.cluster(count) as address:
+            told = on_ray.rounds_ms(catalogue, address, count, rules, rounds)
+        yield f"| Ray | {count} | {np.median(told):.1f} | {np.percentile(told, 99):.1f} |"
 
 
 def _rule(codes: Any, sample: Any, seed: int) -> Rule:
