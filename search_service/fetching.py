@@ -29,6 +29,8 @@ _PORTS = {"http": 80, "https": 443}
 _MOVED = (301, 302, 303, 307, 308)
 _PIECE = 64 * 1024
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
+# Not of the open internet any more, or never, though the standard library calls them global.
+_FURTHER = [ipaddress.ip_network(network) for network in ("192.0.0.0/24", "192.88.99.0/24", "fec0::/10")]
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Resolve = Callable[[str, int], list[str]]
@@ -49,6 +51,8 @@ def is_public(address: Address) -> bool:
             return False
         if address.ipv4_mapped is not None:
             return True
+    if any(address in network for network in _FURTHER):
+        return False
     return address.is_global and not address.is_multicast and not address.is_reserved
 
 

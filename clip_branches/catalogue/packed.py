@@ -10,7 +10,6 @@ A file whose own name looks like one of the last two is still that file.
 from __future__ import annotations
 
 import os
-import re
 import threading
 from pathlib import Path
 from typing import NamedTuple
@@ -22,8 +21,7 @@ from clip_branches.catalogue.sources import resolve_source
 from clip_branches.errors import InvalidInput
 
 MAX_BYTES = 512 * 2**20
-_MEMBER = re.compile(r"(?P<file>.+\.tar)#(?P<name>.+)@(?P<offset>\d{1,18})\+(?P<size>\d{1,18})", re.DOTALL)
-_ROW = re.compile(r"(?P<file>.+\.(?:parquet|pq))#(?P<column>.+)@(?P<row>\d{1,18})", re.DOTALL)
+_DIGITS = 18
 
 
 def tar_source(file: str, member: str, offset: int, size: int) -> str:
@@ -38,8 +36,8 @@ def parquet_source(file: str, column: str, row: int) -> str:
 
 def container_of(source: str) -> str:
     """The path of the file that holds the image: ``source`` itself unless it names a part of a tar or Parquet file."""
-    match = _MEMBER.fullmatch(source) or _ROW.fullmatch(source)
-    return match["file"] if match else source
+    part = _member_of(source) or _row_of(source)
+    return part[0] if part else source
 
 
 def read_source(root: Path, source: str) -> bytes:
@@ -49,14 +47,42 @@ def read_source(root: Path, source: str) -> bytes:
     OSError (FileNotFoundError and others) when a file cannot be read.
     """
     packed = "#" in source
-    member, row = (_MEMBER.fullmatch(source), _ROW.fullmatch(source)) if packed else (None, None)
+    member, row = (_member_of(source), _row_of(source)) if packed else (None, None)
     path = resolve_source(root, source)
     if member is not None and not _is_file(path):
-        return _read_member(resolve_source(root, member["file"]), source, int(member["offset"]), int(member["size"]))
+        return _read_member(resolve_source(root, member[0]), source, *member[1:])
     if row is not None and not _is_file(path):
-        return _ROW_GROUPS.read(resolve_source(root, row["file"]), source, row["column"], int(row["row"]))
+        return _ROW_GROUPS.read(resolve_source(root, row[0]), source, *row[1:])
     _check_size(source, path.stat().st_size)
     return path.read_bytes()
+
+
+def _member_of(source: str) -> tuple[str, int, int] | None:
+    """(file, offset, size) of a source that names a member of a tar.
+
+    By its ends, not by a pattern: a name of many marks would make one try every way to share them out.
+    """
+    rest, _, size = source.rpartition("+")
+    rest, _, offset = rest.rpartition("@")
+    place = rest.rfind(".tar#", 1, len(rest) - 1)
+    if place < 0 or not _is_number(offset) or not _is_number(size):
+        return None
+    return rest[: place + len(".tar")], int(offset), int(size)
+
+
+def _row_of(source: str) -> tuple[str, str, int] | None:
+    """(file, column, row) of a source that names a row of a Parquet file."""
+    rest, _, row = source.rpartition("@")
+    ends = [
+        place + len(mark) for mark in (".parquet", ".pq") if (place := rest.rfind(f"{mark}#", 1, len(rest) - 1)) > 0
+    ]
+    if not ends or not _is_number(row):
+        return None
+    return rest[: max(ends)], rest[max(ends) + 1 :], int(row)
+
+
+def _is_number(text: str) -> bool:
+    return 0 < len(text) <= _DIGITS and text.isdecimal()
 
 
 def _is_file(path: Path) -> bool:

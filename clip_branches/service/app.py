@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from flask import Response, redirect
+from flask import Response, redirect, request
 from flask.typing import ResponseReturnValue
 from flask_openapi3.models.info import Info
 from flask_openapi3.openapi import OpenAPI
@@ -95,5 +95,8 @@ def _register_docs(app: OpenAPI) -> None:
 
 
 def _harden(response: Response) -> Response:
+    # An answer is read by programs. Should a browser be led to one as a page, it runs nothing and is in no frame.
+    if not request.path.startswith("/docs"):
+        response.headers.setdefault("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'; sandbox")
     response.headers.setdefault("X-Content-Type-Options", "nosniff")
     return response

@@ -20,7 +20,7 @@ from clip_branches.errors import ClipBranchesError
 from clip_branches.images import FORMATS
 from search_service.exporting.rows import Export
 from search_service.exporting.sink import Sink
-from search_service.exporting.text import as_csv
+from search_service.exporting.text import as_csv, inert
 
 _SUFFIXES = {"JPEG": "jpg", "MPO": "jpg", "PNG": "png", "WEBP": "webp", "GIF": "gif"}
 _PIECE = 1 << 20
@@ -113,5 +113,5 @@ def _add(archive: tarfile.TarFile, name: str, content: bytes) -> None:
 
 def _csv(rows: list[tuple[Any, ...]]) -> str:
     buffer = io.StringIO()
-    csv.writer(buffer, lineterminator="\n").writerows([("id", "source", "reason"), *rows])
+    csv.writer(buffer, lineterminator="\n").writerows([("id", "source", "reason"), *(map(inert, row) for row in rows)])
     return buffer.getvalue()

@@ -10,7 +10,8 @@ from typing import Any
 
 from search_service.exporting.rows import OWN, Export
 
-_RUNNABLE = ("=", "+", "-", "@", "\t", "\r")
+# What makes a spreadsheet take a text for a formula, the wide forms of East Asian writing too.
+_RUNNABLE = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 
 def as_csv(export: Export) -> Iterator[bytes]:
@@ -20,11 +21,11 @@ def as_csv(export: Export) -> Iterator[bytes]:
     names = [f"metadata.{name}" if name in OWN else name for name in export.further]
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow([*own, *names])
+    writer.writerow([*own, *(inert(name) for name in names)])
     for rows in export.batches():
         for row in rows:
             values = [*(row[name] for name in own), *(row["metadata"].get(name) for name in export.further)]
-            writer.writerow([_inert(value) for value in values])
+            writer.writerow([inert(value) for value in values])
         yield buffer.getvalue().encode()
         buffer.seek(0)
         buffer.truncate()
@@ -46,7 +47,8 @@ def as_recipe(export: Export) -> Iterator[bytes]:
     yield (json.dumps(export.recipe, ensure_ascii=False, indent=1) + "\n").encode()
 
 
-def _inert(value: Any) -> Any:
+def inert(value: Any) -> Any:
+    """A value of a CSV file; a text that a spreadsheet would run has a ' before it."""
     if isinstance(value, list):
         value = " | ".join(value)
-    return f"'{value}" if isinstance(value, str) and value.startswith(_RUNNABLE) else value
+    return f"'{value}" if isinstance(value, str) and value.lstrip(" ").startswith(_RUNNABLE) else value
