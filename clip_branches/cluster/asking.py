@@ -33,7 +33,7 @@ class _Question:
             self.pending[replica.actor.ask.remote(self._name, *self._arguments)] = replica
             self.until = time.monotonic() + timeout_s
         elif not self.pending or time.monotonic() >= self.until:
-            raise self.shard.missing(self.shard.problem() or self._why)
+            raise self.shard.missing(self.shard.why() or self._why)
 
     def failed(self, reference: Any, why: str, timeout_s: float) -> None:
         """A replica cannot answer: the next one, unless another is being asked already."""

@@ -61,9 +61,9 @@ class Fleet:
                     )
                     return
             elif now > deadline or any(shard.refused for shard in self.shards):
-                problems = self.problems()
+                told = [f"{s.problem()} {'' if s.refused else s.placing()}".strip() for s in self.shards if not s.well]
                 self.end()
-                raise ServiceUnavailable(" ".join(problems))
+                raise ServiceUnavailable(" ".join(told))
             time.sleep(_LOOK_S)
 
     def problems(self) -> list[str]:

@@ -11,6 +11,7 @@ from typing import Any
 from clip_branches.errors import ServiceUnavailable
 
 HEALTH = "health"  # the group of an actor's threads that says whether it is alive
+SILENT = "its actor is silent"
 _STARTING = "it is being started"
 
 
@@ -40,11 +41,9 @@ class Replica:
         self.trouble = trouble
         self.question = None
 
-    def told(self) -> str:
-        """Why it is not well, in words."""
-        if self.trouble == _STARTING and not self._group.wait(0):
-            return "no node has room for it"
-        return self.trouble or "it is well"
+    def has_place(self) -> bool:
+        """Whether Ray has found a node for it. Asks the cluster's head."""
+        return bool(self._group.wait(0))
 
 
 class ReplicaSet:
@@ -57,11 +56,11 @@ class ReplicaSet:
         self._lock = threading.Lock()
 
     def order(self) -> list[Replica]:
-        """The well ones, each in its turn the first; none when there is none."""
+        """The well ones, each in its turn the first, then those that are silent and may only be busy."""
         well = [replica for replica in self.replicas if replica.well]
         with self._lock:
             turn = next(self._turns) % len(well) if well else 0
-        return well[turn:] + well[:turn]
+        return well[turn:] + well[:turn] + [replica for replica in self.replicas if replica.trouble == SILENT]
 
     @property
     def well(self) -> int:
@@ -73,12 +72,19 @@ class ReplicaSet:
         """Whether none of them can ever answer as things are."""
         return all(replica.refused for replica in self.replicas)
 
+    def why(self) -> str:
+        """What is wrong with those that are not."""
+        return "; ".join(dict.fromkeys(each.trouble for each in self.replicas if each.trouble is not None))
+
     def problem(self) -> str | None:
         """Why nobody answers for the shard; None while somebody does."""
-        if self.well:
-            return None
-        reasons = dict.fromkeys(replica.told() for replica in self.replicas)
-        return f"{self.name} is missing: {'; '.join(reasons)}."
+        return None if self.well else f"{self.name} is missing: {self.why()}."
+
+    def placing(self) -> str:
+        """What to look at where replicas were not started in time."""
+        if all(replica.has_place() for replica in self.replicas):
+            return "Its nodes are slow, or cannot read the catalogue."
+        return "No node has room for it: add nodes, or set fewer processors aside."
 
     def missing(self, why: str) -> ServiceUnavailable:
         """The error of a request that the shard has no part of."""

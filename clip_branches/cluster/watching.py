@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from clip_branches.cluster.asking import reason_of
-from clip_branches.cluster.replicas import Replica, ReplicaSet
+from clip_branches.cluster.replicas import SILENT, Replica, ReplicaSet
 from clip_branches.cluster.runtime import load_ray
 from clip_branches.errors import ClipBranchesError
 
@@ -17,7 +17,6 @@ _log = logging.getLogger(__name__)
 _LOOK_S = 0.25
 _EVERY_S = 1.0  # between two questions to the same actor
 _SILENT_S = 3.0  # without an answer it is not well: the node may be gone without a word
-_SILENT = "its actor is silent"
 
 
 class Watcher:
@@ -37,7 +36,10 @@ class Watcher:
         self._thread.start()
 
     def _watch(self) -> None:
+        ray = load_ray()
         while not self._over():
+            if not ray.is_initialized():  # asking an actor now would start a cluster of its own
+                return
             for shard in self._shards:
                 for replica in shard.replicas:
                     self._look(shard, replica)
@@ -56,7 +58,7 @@ class Watcher:
         if replica.question is not question:  # a request has found out more meanwhile
             return
         if told is None:
-            _note(shard, replica, _SILENT, refused=False)
+            _note(shard, replica, SILENT, refused=False)
         else:
             replica.question = None
             _note(shard, replica, told.trouble, refused=told.refused)

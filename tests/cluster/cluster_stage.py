@@ -164,7 +164,12 @@ class Load:
     def go_on(self, answers: int) -> None:
         """Returns after so many right answers more."""
         before = self.right
-        until(lambda: self.right >= before + answers or bool(self.wrong), 90)
+        self.until(lambda: self.right >= before + answers)
+
+    def until(self, condition: Callable[[], bool]) -> None:
+        """Returns when the condition holds; anything wrong ends it at once."""
+        until(lambda: condition() or bool(self.wrong), 150)
+        assert self.wrong == []
 
     def _run(self, number: int) -> None:
         client = self._app.test_client()
