@@ -6,11 +6,12 @@ import os
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 from clip_branches.cancelling import checkpoint
 from clip_branches.errors import ServiceUnavailable
 from clip_branches.service.measures import place
+from search_service.turns import Turns
 
 _MOMENT_S = 0.2
 
@@ -21,7 +22,7 @@ class Gate:
     def __init__(self, threads: int) -> None:
         self._admitted = threading.BoundedSemaphore(max(1, threads - max(1, threads // 8)))
         # More trainings at once than cores would only make each of them, and the health check, wait for the others.
-        self._computing = threading.BoundedSemaphore(max(2, os.cpu_count() or 2))
+        self._computing = Turns(max(2, os.cpu_count() or 2))
         self._inside = 0
         self._left = 0.0
         self._lock = threading.Lock()
@@ -50,11 +51,9 @@ class Gate:
     @contextmanager
     def computing(self) -> Iterator[None]:
         """A core to work on; waits for one, and leaves it to others where nobody waits for the work any more."""
-        with place("waiting"):
-            self._computing.acquire()
-        try:
+        with ExitStack() as stack:
+            with place("waiting"):
+                stack.enter_context(self._computing)
             checkpoint()
             with place("computing"):
                 yield
-        finally:
-            self._computing.release()
