@@ -11,13 +11,17 @@ import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from clip_branches.errors import ConfigurationError
 
 _SHARED_KEYS = ("data_dir", "models_dir", "log_level", "access", "otlp_endpoint")
+
+# "" is none; several together: "10/second;600/minute".
+_RATE = r"[1-9]\d{0,8}/(second|minute|hour|day)"
+Rate = Annotated[str, Field(pattern=rf"^(auto|({_RATE}(;{_RATE})*)?)$")]
 
 
 class ServiceSettings(BaseModel):
@@ -38,6 +42,10 @@ class ServiceSettings(BaseModel):
     )
     trusted_network: bool = Field(False, description="Whether only trusted machines reach the address it listens on.")
     proxies: int = Field(0, ge=0, le=10, description="Proxies in front whose X-Forwarded headers are to be believed.")
+    rate_limit: Rate = Field("auto", description="Requests of one caller; auto: none where open, else 600/minute.")
+    picture_rate_limit: Rate = Field("auto", description="Pictures of one caller; auto: none where open, 6000/minute.")
+    failure_rate_limit: Rate = Field("auto", description="Wrong keys from one address; auto: 30/minute.")
+    rate_storage: str = Field("memory://", repr=False, description="Where requests are counted; redis://host: shared.")
     published_host: str = Field(
         "", description="Address that others reach a container's port on, where that is another than 'host'."
     )

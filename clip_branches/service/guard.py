@@ -14,6 +14,7 @@ from flask.typing import ResponseReturnValue
 
 from clip_branches.access import LOCAL, NOBODY, ON_BEHALF_OF, OPEN, Caller, KeyRing, Passing, mode_of, scope_of
 from clip_branches.errors import NotAllowed, NotAuthenticated, UnknownCatalogue
+from clip_branches.service.rates import Rates
 from clip_branches.settings import ServiceSettings
 
 _WHO = "Send an API key as 'Authorization: Bearer cb_...'; `python -m clip_branches.access add NAME` makes one."
@@ -30,23 +31,33 @@ class Guard:
         self.is_open = mode_of(settings) == "open"
         self.ring = KeyRing(settings.data_dir)
         self.passing = Passing(settings.data_dir)
+        self.rates = Rates(settings, is_open=self.is_open)
+        self._is_free = self.is_open and not self.rates.is_needed
         self.also: Callable[[], Caller | None] = lambda: None
         self.refused: Callable[[], ResponseReturnValue | None] = lambda: None
         if not self.is_open:
             _ = self.ring.has_keys  # a damaged file is said now, not to the first who asks
 
     def admit(self) -> ResponseReturnValue | None:
-        """Sets ``g.caller``; raises NotAuthenticated or NotAllowed. What is hidden from the caller, Shelf hides."""
-        if self.is_open and ON_BEHALF_OF not in request.headers:
+        """Sets ``g.caller``; raises NotAuthenticated, NotAllowed or TooManyRequests. What is hidden, Shelf hides."""
+        if self._is_free and ON_BEHALF_OF not in request.headers:
             return None
         rule = request.url_rule
         if rule is None or request.method == "OPTIONS":
             return None  # there is nothing there, or only what a browser asks before it asks
         scope = scope_of(request.method, rule.rule) or "admin"
+        if self.is_open and ON_BEHALF_OF not in request.headers:
+            if scope != OPEN:
+                self.rates.count(LOCAL)
+            return None
         g.caller = NOBODY
         if scope == OPEN:
             return None
-        caller = self.caller()
+        try:
+            caller = self.caller()
+        except NotAuthenticated:
+            self.rates.count_failure()
+            raise
         if caller is None:
             instead = self.refused()
             if instead is not None:
@@ -54,6 +65,8 @@ class Guard:
             raise NotAuthenticated(f"This needs to know who asks. {_WHO}")
         g.caller = caller
         require(scope)
+        if ON_BEHALF_OF not in request.headers:  # the service that passed it on has counted it
+            self.rates.count(caller)
         return None
 
     def caller(self) -> Caller | None:

@@ -89,6 +89,7 @@ def register(app: Flask, settings: WebSettings, *, static: StaticFiles, language
             return page("again", status_of(error))
         caller = guard.ring.caller(request.form.get("key", "").strip())
         if caller is None:
+            guard.rates.count_failure()
             return page("wrong", 401)
         sessions.begin(key=caller.owner.removeprefix("key:"))
         return redirect(_next(), 303)
