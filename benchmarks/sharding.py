@@ -91,7 +91,7 @@ def _on_ray(folder: Path, rows: int, counts: list[int], rounds: int) -> Iterator
     yield f"| local, one thread | | {np.median(alone):.1f} | {np.percentile(alone, 99):.1f} |"
     for count in counts:
         with on_ray.cluster(count) as address:
-            told = on_ray.rounds_ms(catalogue, address, count, rules, rounds)
+            told = on_ray.in_a_process(catalogue, address, count, rules, rounds)
         yield f"| Ray | {count} | {np.median(told):.1f} | {np.percentile(told, 99):.1f} |"
 
 
