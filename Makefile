@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 
 export HF_HUB_DISABLE_TELEMETRY ?= 1
 
-.PHONY: help demo test check unit browser servers bench bench-full soak clean fuzz
+.PHONY: help demo test check unit browser servers bench bench-full soak clean fuzz sbom
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,6 +30,13 @@ check: $(VENV)/.development ## Lint, check types and check the import contracts
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+	@$(BIN)/bandit -q -c pyproject.toml -r clip_branches preprocessing search_service data_service web_service checks
+	@$(BIN)/python -m checks.audit
+
+sbom: $(VENV)/.development ## Write what the images hold, as CycloneDX: build/sbom.json
+	@mkdir -p build
+	@$(BIN)/cyclonedx-py requirements requirements.txt --pyproject pyproject.toml --output-reproducible --of JSON -o build/sbom.json
+	@echo "build/sbom.json"
 
 bench: $(VENV)/.development ## Measure quality and speed, a small size in minutes
 	@$(BIN)/python -m benchmarks.feedback --size small

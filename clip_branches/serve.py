@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import socket
-import subprocess
+import subprocess  # nosec B404 - of our own commands, never through a shell
 import sys
 import threading
 import time
@@ -72,7 +72,7 @@ def _build_demo_catalogue(data_dir: Path) -> None:
     """Build what is missing or no longer fits the demo model; a whole catalogue is left as it is, in seconds."""
     command = [sys.executable, "-m", "preprocessing", "demo", "--data-dir", str(data_dir)]
     try:
-        code = subprocess.run(command, check=False).returncode
+        code = subprocess.run(command, check=False).returncode  # nosec B603 - our own command, no shell
     except KeyboardInterrupt:
         code = 130
     if code:

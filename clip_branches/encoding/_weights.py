@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from pickle import UnpicklingError  # the error alone: torch reads .pt files with its restricted reader
+from pickle import UnpicklingError  # nosec B403 - the error alone: torch reads .pt files with its restricted reader
 from typing import Any
 
 from safetensors import SafetensorError

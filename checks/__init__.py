@@ -1,0 +1,1 @@
+"""What `make check` and `make sbom` run beside the linters."""
