@@ -86,8 +86,6 @@ def test_boxes_counted_afterwards_are_those_counted_with_the_answer(search: Flas
     for answer in (at_once, afterwards):
         shown = get(search, answer["result_set"], f"/boxes?limit={len(answer['boxes'])}")["boxes"]
         assert answer["boxes"] == shown
-    if model == "auto":  # whose score, and so the images that boxes hold of its answer, no seed changes
-        assert at_once["total"] == afterwards["total"]
 
 
 @by_model
