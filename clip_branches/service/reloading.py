@@ -44,7 +44,8 @@ def reload_hooks(load_settings: Callable[[], object]) -> dict[str, Any]:
     def post_worker_init(worker: Any) -> None:
         if not worker.takes_over:
             return
-        readiness = getattr(worker.wsgi, "extensions", {}).get("readiness", list)
+        # The app itself, not what the worker has put around it.
+        readiness = worker.app.wsgi().extensions["readiness"]
         deadline = time.monotonic() + READY_WITHIN_S
         while worker.alive and (reasons := readiness()):
             if time.monotonic() > deadline:
