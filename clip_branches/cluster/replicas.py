@@ -13,6 +13,7 @@ from clip_branches.errors import ServiceUnavailable
 HEALTH = "health"  # the group of an actor's threads that says whether it is alive
 SILENT = "its actor is silent"
 _STARTING = "it is being started"
+_PLACED_S = 2  # that the head of a busy cluster has to say where a group is: without any it is always late
 
 
 class Replica:
@@ -43,7 +44,7 @@ class Replica:
 
     def has_place(self) -> bool:
         """Whether Ray has found a node for it. Asks the cluster's head."""
-        return bool(self._group.wait(0))
+        return bool(self._group.wait(_PLACED_S))
 
 
 class ReplicaSet:
