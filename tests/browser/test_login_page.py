@@ -75,8 +75,7 @@ def test_a_session_that_ended_meanwhile_leads_to_the_login(meet: Meet, guarded: 
     enter(person, guest)
     person.sees_pictures()
     access(guarded.data_dir, "revoke", "guest")
-    person.page.fill("#query", "a boat")
-    person.page.press("#query", "Enter")
+    person.page.fill("#query", "a boat")  # asked for as it is typed
     expect(person.page.locator("#login-form")).to_be_visible()
     assert "/login?next=" in person.page.url
 

@@ -1,4 +1,4 @@
-// What a person can do, and the state it changes; views listen for "session", "answer", "labels", "busy" and "notice".
+// What a person can do, and the state it changes; views listen for "session", "answer", "boxes", "labels", "busy" and "notice".
 
 import { connection } from "./connection.js";
 import { Labelling } from "./labelling.js";
@@ -223,8 +223,12 @@ class App extends Labelling {
   }
 
   async #completed(session, round, signal) {
-    await session.loadChanges(round, signal);
-    if (round.parent !== null) this.emit("answer");
+    if (round.parent !== null) {
+      await session.loadChanges(round, signal);
+      this.emit("answer");
+    }
+    await session.loadBoxes(round, signal);
+    this.emit("boxes");
   }
 
   /** After labels were given or taken back. */

@@ -97,7 +97,7 @@ function sqlRow(sql) {
 
 /** "box 1 or box 3" for ids of boxes of an answer. */
 export function boxNames(ids, response) {
-  const place = (id) => response?.boxes.findIndex((box) => box.id === id) ?? -1;
+  const place = (id) => response?.boxes?.findIndex((box) => box.id === id) ?? -1;
   return ids.map((id) => (place(id) < 0 ? t("box.one") : t("box.nth", { n: place(id) + 1 }))).join(t("or"));
 }
 

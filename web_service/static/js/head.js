@@ -18,6 +18,7 @@ export function startHead() {
   $("#order").addEventListener("change", ({ target }) => app.orderBy(target.value));
   $("#check-start").addEventListener("click", () => app.show("check"));
   app.on("answer", drawHead);
+  app.on("boxes", () => drawShown(app.session));
   app.on("busy", (what) => {
     $("#progress").hidden = what === null;
     $("#results").setAttribute("aria-busy", what !== null);

@@ -21,7 +21,7 @@ export function startScope() {
   $("#add-text").addEventListener("blur", () => $("#add-text").value.trim() || closeInput());
   $("#add-text").addEventListener("keydown", (event) => event.key === "Escape" && closeInput({ focus: true }));
   $("#filter-button").addEventListener("click", async () => (await import("./tools/filters.js")).openFilters());
-  for (const topic of ["session", "answer"]) app.on(topic, drawScope);
+  for (const topic of ["session", "answer", "boxes"]) app.on(topic, drawScope);
 }
 
 /** The terms of the search that is shown, to be changed and asked anew. */

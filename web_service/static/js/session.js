@@ -114,11 +114,24 @@ export class Session {
     return request;
   }
 
-  /** Asks for a round's answer unless it is known; `renew` asks again even so. */
+  /** Asks for a round's answer unless it is known; `renew` asks again even so. Its boxes may come later, by `loadBoxes`. */
   async load(round, signal, { renew = false } = {}) {
     if (round.response && !renew) return;
     const request = this.request(round);
-    round.response = await connection.keepTrying(() => api.search(this.catalogue, request, signal), signal);
+    // Pictures first: to count what boxes hold of a large answer can take as long as the answer itself.
+    request.describe = renew || round.labels.size === 0 || round.off.length > 0;
+    const response = await connection.keepTrying(() => api.search(this.catalogue, request, signal), signal);
+    if (!request.describe) response.boxes = null;
+    round.response = response;
+  }
+
+  /** Asks what the boxes say of a round's answer, unless it is known. */
+  async loadBoxes(round, signal) {
+    const { response } = round;
+    if (response.boxes) return;
+    const request = { ...this.request(round), limit: 1 };
+    const { boxes, boxes_total, covered } = await connection.keepTrying(() => api.search(this.catalogue, request, signal), signal);
+    Object.assign(response, { boxes, boxes_total, covered });
   }
 
   /** Asks for a round's answer with other boxes off or another cut; the answer takes the place of the one before. */

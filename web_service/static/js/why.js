@@ -10,7 +10,7 @@ const NAMES = { text: t("round.text"), auto: t("model.auto"), branch: t("model.b
 
 export function startWhy() {
   for (const choice of $$("#models input")) choice.addEventListener("change", () => app.useModel(choice.value));
-  app.on("answer", drawWhy);
+  for (const topic of ["answer", "boxes"]) app.on(topic, drawWhy);
   app.on("labels", drawModel);
   $("#boxes-all").addEventListener("click", () => app.adjust({ off: [] }));
   // The slider is for those who open it.
@@ -30,11 +30,11 @@ function drawWhy() {
   const { response, off, cut } = session.round;
   $("#cut").hidden = !response || response.cut === null || response.cut === undefined;
   $("#cut-state").textContent = cut === null ? t("cut.own") : t("cut.moved");
-  $("#why-words").textContent = response ? explanation(response) : "";
   $("#boxes-all").hidden = !off.length;
-  if (drawn === response) return;
-  drawn = response;
-  const boxes = response?.boxes ?? [];
+  const boxes = response?.boxes ?? []; // they come after the answer
+  $("#why-words").textContent = response?.boxes ? explanation(response) : "";
+  if (drawn === boxes) return;
+  drawn = boxes;
   const opened = new Set($$("#boxes details[open]").map((element) => element.dataset.box));
   const focused = $("#boxes").contains(document.activeElement) ? document.activeElement.dataset.key : null;
   $("#boxes").replaceChildren(...boxes.slice(0, SHOWN_BOXES).map((box, i) => boxItem(box, i, { open: opened.has(box.id), decide: response.boxes_decide })));

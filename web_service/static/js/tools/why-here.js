@@ -56,7 +56,7 @@ const votes = ({ votes: n, need, branches }) =>
 
 function boxes({ boxes: holders, boxes_decide: decide }, response) {
   if (!holders.length) return h("p", { class: "note" }, decide ? t("why.noBox") : t("why.noneOfBoxes"));
-  const known = holders.filter(({ id }) => response.boxes.some((box) => box.id === id));
+  const known = holders.filter(({ id }) => response.boxes?.some((box) => box.id === id));
   const others = holders.length - known.length;
   const named = known.map(({ id, on }) => `${boxNames([id], response)}${on ? "" : ` ${t("why.off")}`}`);
   const words = [...named, others ? t(named.length ? "why.otherMore" : "why.others", { n: others }) : ""].filter(Boolean);
