@@ -46,7 +46,7 @@ def create_base_app(
         import_name,
         info=Info(title=title, version=__version__, description=description),
         security_schemes={},
-        responses=dict.fromkeys((400, 401, 403, 404, 413, 415, 429, 500, 503), ErrorResponse),
+        responses=dict.fromkeys((400, 401, 403, 404, 413, 414, 415, 429, 431, 500, 503), ErrorResponse),
         validation_error_status=400,
         validation_error_model=ErrorResponse,
         validation_error_callback=errors.raise_invalid,

@@ -1,6 +1,7 @@
 """Gunicorn's threaded worker, with limits that it does not have: the time to receive a request and to send an answer.
 
-Without them a client that sends, or reads, a byte now and then holds a thread for ever.
+Without them a client that sends, or reads, a byte now and then holds a thread for ever. What gunicorn itself refuses
+(a line too long, a head that is none) is told in the one shape of errors, too.
 """
 
 from __future__ import annotations
@@ -13,8 +14,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, ClassVar
 
+from gunicorn import util
 from gunicorn.http import message
 from gunicorn.workers.gthread import ThreadWorker
+
+from clip_branches.service.errors import error_response
 
 RECEIVING = "clip_branches.receiving"  # in a request's environment: the block in which its body is read
 _LOOK_S = 0.25
@@ -32,6 +36,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         super().__init__(*args, **kwargs)
         # Gunicorn takes no limit above 8,190, only none at all; a page of 1,000 ids needs three times that.
         message.MAX_REQUEST_LINE = max(message.MAX_REQUEST_LINE, self.cfg.limit_request_line)
+        util.write_error = _write_refusal  # it has no setting for a page that is not HTML
         self._late: dict[int, tuple[socket.socket, float]] = {}
         self._lingering: dict[socket.socket, float] = {}
 
@@ -95,6 +100,13 @@ class Worker(ThreadWorker):  # type: ignore[misc]
                 if now > deadline or _is_over(line):
                     del self._lingering[line]
                     line.close()
+
+
+def _write_refusal(line: socket.socket, status: int, reason: str, said: str) -> None:
+    """What gunicorn tells a client whose request never reached the app."""
+    body = error_response(status, reason.lower().replace(" ", "_"), said or reason).get_data()
+    head = f"HTTP/1.1 {status} {reason}\r\nConnection: close\r\nContent-Type: application/json\r\n"
+    util.write_nonblock(line, f"{head}Content-Length: {len(body)}\r\n\r\n".encode("latin-1") + body)
 
 
 def _is_over(line: socket.socket) -> bool:

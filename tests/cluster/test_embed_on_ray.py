@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from clip_branches.errors import ConfigurationError
+from clip_branches.files import TEMPORARY_PREFIX
 from preprocessing.recipe import Recipe
 from preprocessing.report import Summary
 from preprocessing.sources.options import FolderSource
@@ -64,7 +65,9 @@ class Stage:
         return found
 
     def shards(self, name: str) -> int:
-        return len(list(self.work(name).shards.rglob("*.json")))
+        """Those that are finished: one being written has a temporary name."""
+        found = self.work(name).shards.rglob("*.json")
+        return sum(not path.name.startswith(TEMPORARY_PREFIX) for path in found)
 
 
 @pytest.fixture

@@ -43,6 +43,9 @@ def test_requests_beyond_the_limits_of_their_form_are_refused(start: Callable[..
             line.sendall(sent)
             answer = answer_to(line)
         assert answer.split(" ", 2)[1] in said, (sent[:80], answer[:200])
+        if said != ("200", "503"):
+            error = json.loads(answer.partition("\r\n\r\n")[2])["error"]
+            assert {"code", "message"} <= error.keys(), error
     assert requests.get(f"{data.url}/livez", timeout=5).ok
 
 
