@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from clip_branches.engine.answers import AnswerSet
+from clip_branches.engine.answers import AnswerSet, best_first
 from clip_branches.engine.box import Box
+from clip_branches.engine.catalogue_engine import Part
+from clip_branches.engine.explain import Rule
 from clip_branches.engine.feedback import explanation_boxes, fit_feedback
 from clip_branches.engine.index import BoxIndex
+from clip_branches.engine.survey import survey_parts
 
 
 def warm_up() -> None:
@@ -25,12 +28,19 @@ def warm_up() -> None:
         index.score([1, 0], np.ones(32, np.float32))
         for count in (2, 5_000):  # few hits are sorted by comparing, more by their digits; votes go along with places
             ids, scores = np.arange(count, dtype=np.uint64), np.linspace(0, 1, count, dtype=np.float32)
-            AnswerSet.ordered(ids, scores)
-            AnswerSet.ordered(ids, scores, (ids % np.uint64(3)).astype(np.int16))
+            votes = (ids % np.uint64(3)).astype(np.int16)
+            for writeable in (True, False):  # the ids of a segment are mapped, and cannot be written
+                ids.flags.writeable = writeable
+                AnswerSet.ordered(ids, scores)
+                AnswerSet.ordered(ids, scores, votes)
+                best_first(scores, ids.view(np.int64))
         index.nearest(np.ones(32, np.float32), 3)
         index.score_all(np.ones(32, np.float32))
         for name in ("linear", "branch", "ensemble"):
             labels = {"positive": codes[:5], "negative": codes[5:10], "unlabelled": codes[10:60]}
             model = fit_feedback(name, anchor=None, **labels)  # type: ignore[arg-type]
             index.search(model)
-            explanation_boxes(model, **labels)  # type: ignore[arg-type]
+            boxes = explanation_boxes(model, **labels)  # type: ignore[arg-type]
+            rule = Rule(model, boxes, (), None)
+            for live in (None, np.arange(400) % 2 == 0):
+                survey_parts([Part(index, np.arange(400, dtype=np.uint64), live)], rule, rule.boxes[:9], 60, None)
