@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from typing import Any
 
-from clip_branches.cluster.runtime import load_ray
+from clip_branches.cluster.runtime import REFUSED, load_ray, unreachable
 from clip_branches.errors import ServiceUnavailable
 
 _CONNECTING = threading.Lock()
@@ -21,10 +21,6 @@ def connect(address: str) -> Any:
         if not ray.is_initialized():
             try:
                 ray.init(address=address, logging_level="ERROR", log_to_driver=False, configure_logging=False)
-            except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
-                said = str(error).strip().splitlines()
-                raise ServiceUnavailable(
-                    f"The Ray cluster must be reachable at {address!r} from this machine, which must belong to it. "
-                    f"Got: {said[0] if said else type(error).__name__}"
-                ) from error
+            except REFUSED as error:
+                raise ServiceUnavailable(unreachable(address, error)) from error
     return ray

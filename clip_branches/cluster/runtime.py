@@ -10,6 +10,7 @@ from typing import Any
 
 from clip_branches.errors import ConfigurationError
 
+REFUSED = (ConnectionError, RuntimeError, ValueError, TimeoutError)  # what Ray raises where no cluster answers
 _ANSWERS_S = 5.0
 
 
@@ -21,6 +22,15 @@ def load_ray() -> Any:
         raise ConfigurationError(
             "The engine 'ray' needs Ray, which is not installed here. Run: pip install -r requirements-ray.txt"
         ) from error
+
+
+def unreachable(address: str, error: Exception) -> str:
+    """What is said of a cluster that cannot be joined."""
+    said = str(error).strip().splitlines()
+    return (
+        f"The Ray cluster must be reachable at {address!r} from this machine, which must belong to it. "
+        f"Got: {said[0] if said else type(error).__name__}"
+    )
 
 
 @contextlib.contextmanager
@@ -38,12 +48,8 @@ def connected(address: str) -> Iterator[Any]:
     _check_answers(address)
     try:
         ray.init(address=address, logging_level="ERROR", log_to_driver=False, include_dashboard=_dashboard(address))
-    except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
-        said = str(error).strip().splitlines()
-        raise ConfigurationError(
-            f"The Ray cluster must be reachable at {address!r} from a machine that belongs to it. Got: "
-            f"{said[0] if said else type(error).__name__} Start one with: ray start --head"
-        ) from error
+    except REFUSED as error:
+        raise ConfigurationError(f"{unreachable(address, error)} Start one with: ray start --head") from error
     try:
         yield ray
     finally:

@@ -9,7 +9,7 @@ from clip_branches.access import check_exposure
 from clip_branches.errors import ClipBranchesError
 from clip_branches.service.limits import SPARE_THREADS
 from clip_branches.service.reloading import reload_hooks
-from clip_branches.service.workers import worker_metrics
+from clip_branches.service.worker_metrics import worker_metrics
 from clip_branches.settings import ServiceSettings
 
 # 1,000 ids of a page make a line of 22,000 bytes, 100 conditions on columns one of 40,000.
