@@ -118,10 +118,12 @@ export class Session {
   async load(round, signal, { renew = false } = {}) {
     if (round.response && !renew) return;
     const request = this.request(round);
-    // Pictures first: to count what boxes hold of a large answer can take as long as the answer itself.
-    request.describe = renew || round.labels.size === 0 || round.off.length > 0;
+    // Pictures first: to count what boxes hold of a large answer can take as long as the answer itself. Said only where
+    // it is so: words alone ask, to the letter, what head/ask.js has asked.
+    const later = !renew && round.labels.size > 0 && !round.off.length;
+    if (later) request.describe = false;
     const response = await connection.keepTrying(() => api.search(this.catalogue, request, signal), signal);
-    if (!request.describe) response.boxes = null;
+    if (later) response.boxes = null;
     round.response = response;
   }
 
