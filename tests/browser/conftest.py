@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Playwright
+from playwright.sync_api import Browser, BrowserContext, Playwright, expect
 
 from tests.browser.person import PHONE, Meet, Person
 from tests.browser.saving import nothing_saved
+from tests.browser.slowed import PATIENCE
 from tests.running import Running
 
 _ARGUMENTS = [
@@ -25,14 +26,20 @@ _ARGUMENTS = [
     "--disable-sync",
 ]
 __all__ = ["nothing_saved"]  # a fixture of saving.py, for every test here
+_CONDITION_MS = 30_000  # what a person waits for comes in a moment; on a busy machine of two processors much later
+_TEST_S = 300
 _NAMES = ("chromium", "chromium-browser", "google-chrome")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    expect.set_options(timeout=_CONDITION_MS * PATIENCE)
     here = Path(__file__).parent
     for item in items:
         if here in item.path.parents:
             item.add_marker(pytest.mark.browser)
+            # What is started once for all of them has limits of its own, and is not the first one's to pay for.
+            if item.get_closest_marker("timeout") is None:
+                item.add_marker(pytest.mark.timeout(_TEST_S * PATIENCE, func_only=True))
 
 
 def _chromium(playwright: Playwright) -> str | None:
@@ -61,6 +68,7 @@ def meet(browser: Browser, services: Running) -> Iterator[Meet]:
 
     def _meet(*, url: str = services.url, **options: Any) -> Person:
         context = browser.new_context(**{"viewport": {"width": 1440, "height": 900}, **options})
+        context.set_default_timeout(_CONDITION_MS * PATIENCE)
         contexts.append(context)
         people.append(Person(context.new_page(), url))
         return people[-1]

@@ -10,6 +10,8 @@ from urllib.parse import urlencode, urlsplit
 import requests
 from playwright.sync_api import ConsoleMessage, Locator, Page, Request, expect
 
+from tests.browser.slowed import slow_down
+
 CELL = ".cell[data-id]"
 _REFINED_MS = 60_000
 PHONE: dict[str, Any] = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
@@ -21,6 +23,7 @@ class Person:
         self.url = url
         self.expects_failures = False
         self.faults: list[str] = []
+        slow_down(page)
         page.on("console", self._hear)
         page.on("pageerror", lambda error: self.faults.append(f"error: {error}"))
         page.on("request", self._watch)
