@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -23,6 +24,7 @@ from data_service.app import create_app as create_data_app
 from search_service.app import create_app as create_search_app
 from tests.running import ROOT, free_ports
 from tests.services.conftest import search_settings
+from tests.services.test_gunicorn import Process
 from tests.unit.test_access_keys import access, made
 from web_service.app import create_app as create_web_app
 
@@ -169,7 +171,7 @@ def test_a_service_refuses_to_be_open_to_strangers(tmp_path: Path, service: str,
         made(tmp_path, "ada", "--scopes", "read")
         environment["ACCESS"] = "open"
     command.append(f"{service}_service.app:create_app()")
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=280, check=False)
     assert done.returncode == 1, done.stderr
     told = [line for line in done.stderr.splitlines() if line.startswith("Error:")]
     assert len(told) == 1, done.stderr
@@ -179,25 +181,19 @@ def test_a_service_refuses_to_be_open_to_strangers(tmp_path: Path, service: str,
 
 @pytest.mark.slow
 def test_with_a_key_it_listens_to_everybody_and_asks(tmp_path: Path) -> None:
-    port, key = free_ports(1)[0], made(tmp_path, "ada", "--scopes", "read")
-    command = [sys.executable, "-m", "gunicorn", "-c", "python:data_service.gunicorn_conf"]
-    environment = {"PATH": "/usr/bin:/bin", "DATA_DIR": str(tmp_path), "DATA_PORT": str(port), "DATA_HOST": "0.0.0.0"}
-    process = subprocess.Popen([*command, "data_service.app:create_app()"], cwd=ROOT, env=environment)
+    key = made(tmp_path / "data", "ada", "--scopes", "read")
+    service = Process("data", tmp_path / "data", tmp_path / "models", host="0.0.0.0")
+    service.start()
     try:
-        url, deadline = f"http://127.0.0.1:{port}", time.monotonic() + 30
-        while True:
-            try:
-                assert requests.get(f"{url}/livez", timeout=5).status_code == 200
-                break
-            except requests.ConnectionError:
-                assert time.monotonic() < deadline
-                time.sleep(0.1)
-        assert requests.get(f"{url}/v1/catalogues", timeout=5).status_code == 401
-        known = requests.get(f"{url}/v1/catalogues", timeout=5, headers={"Authorization": f"Bearer {key}"})
-        assert known.status_code == 200
-        access(tmp_path, "revoke", "ada")
-        after = requests.get(f"{url}/v1/catalogues", timeout=5, headers={"Authorization": f"Bearer {key}"})
-        assert after.status_code == 401
+        service.wait("/livez", seconds=280)
+
+        def status(headers: dict[str, str] | None = None) -> int:
+            return requests.get(f"{service.url}/v1/catalogues", timeout=60, headers=headers).status_code
+
+        known = {"Authorization": f"Bearer {key}"}
+        assert (status(), status(known)) == (401, 200)
+        access(tmp_path / "data", "revoke", "ada")
+        assert status(known) == 401
     finally:
-        process.terminate()
-        process.wait(timeout=30)
+        service.send(signal.SIGTERM)
+        service.ended(120)

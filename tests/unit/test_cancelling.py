@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
+import time
 
 import pytest
 
@@ -53,17 +54,19 @@ def test_each_thread_has_its_own_work() -> None:
 
 
 def test_places_are_given_in_turn_and_refused_beyond_those_who_wait() -> None:
-    places = Places(at_work=1, waiting=1, wait_s=30)
+    places = Places(at_work=1, waiting=1, wait_s=300)
     places.take()
     waiter = threading.Thread(target=places.take)
     waiter.start()
+    deadline = time.monotonic() + 60
     while places.inside < 2:
-        pass
+        assert time.monotonic() < deadline
+        time.sleep(0.001)
     with pytest.raises(Exception, match="1 requests are at work and 1 wait"):
         places.take()
     assert waiter.is_alive()
     places.give_back()
-    waiter.join(10)
+    waiter.join(60)
     assert not waiter.is_alive()
     assert places.inside == 1
 
