@@ -69,8 +69,9 @@ class Person:
         expect(self.cell(index)).to_have_attribute("data-id", re.compile(r"^\d+$"))
         return int(self.cell(index).get_attribute("data-id") or "")
 
-    def state_of(self, index: int) -> str | None:
-        return self.cell(index).get_attribute("data-state")
+    def state_of(self, index: int) -> str:
+        expect(self.cell(index)).to_have_attribute("data-state", re.compile("."))
+        return self.cell(index).get_attribute("data-state") or ""
 
     def mark_right(self, *indices: int) -> None:
         for index in indices:
@@ -82,9 +83,11 @@ class Person:
 
     def _click_until(self, index: int, state: str) -> None:
         for _ in range(3):
-            if self.state_of(index) == state:
+            before = self.state_of(index)
+            if before == state:
                 break
             self.cell(index).click()
+            expect(self.cell(index)).not_to_have_attribute("data-state", before)
         expect(self.cell(index)).to_have_attribute("data-state", state)
 
     def brings_into_sight(self, index: int) -> None:
@@ -99,6 +102,11 @@ class Person:
             index,
         )
         expect(self.cell(index)).to_be_in_viewport()
+
+    def shows_first(self, ids: list[int]) -> None:
+        """The answer begins with these."""
+        for index, item in enumerate(ids):
+            expect(self.cell(index)).to_have_attribute("data-id", str(item))
 
     def sees_pictures(self) -> None:
         expect(self.page.locator(CELL).first).to_be_visible()
@@ -115,9 +123,14 @@ class Person:
         expect(self.page.locator("#total-count")).to_have_text(re.compile(r"\d"))
         return number(self.page.inner_text("#total-count"))
 
+    def has_labels(self, right: int, wrong: int) -> None:
+        """By the tray, these many are marked."""
+        for side, count in (("right", right), ("wrong", wrong)):
+            expect(self.page.locator(f"#{side}-count")).to_have_text(re.compile(f"^{count:,}$".replace(",", "[.,]")))
+
     @property
     def labels(self) -> tuple[int, int]:
-        """How many are marked right and wrong, by the tray."""
+        """How many are marked right and wrong, by the tray, where nothing is under way."""
         return number(self.page.inner_text("#right-count")), number(self.page.inner_text("#wrong-count"))
 
     def tray_ids(self, side: str) -> set[int]:
@@ -129,9 +142,41 @@ class Person:
         return [number(text) for text in self.page.locator(".round-total").all_inner_texts()]
 
     def scrolls_to_the_end(self) -> None:
-        self.page.evaluate(
-            "() => { const box = document.querySelector('#scroller'); box.scrollTop = box.scrollHeight; }"
+        """As a person does: on and on until the last row is there and the end stays the end."""
+        self.page.wait_for_function(
+            """() => {
+              const [box, grid] = [document.querySelector("#scroller"), document.querySelector("#grid")];
+              const there = box.scrollTop + box.clientHeight >= box.scrollHeight - 1;
+              box.scrollTop = box.scrollHeight;
+              const last = grid.lastElementChild?.getAttribute("aria-rowindex");
+              return there && last === grid.getAttribute("aria-rowcount");
+            }"""
         )
+
+    def rests(self) -> None:
+        """Until nothing moves or fades any more; what goes on for ever, such as what says "wait", does not count."""
+        self.page.wait_for_function(
+            """() => document.getAnimations().every((one) =>
+              one.playState !== "running" || one.effect.getComputedTiming().endTime === Infinity)"""
+        )
+
+    def has_all_pictures(self) -> None:
+        """Until every picture in sight is there, or said to be missing."""
+        self.page.wait_for_function(
+            """() => [...document.images].every((image) => image.complete || !image.checkVisibility()
+              || image.getBoundingClientRect().top > innerHeight)
+              && !document.querySelector(".cell:not([data-id])")"""
+        )
+
+    def outlasts(self, milliseconds: int) -> None:
+        """Until every timer that the page has set so far for at most this long is over: timers end in their order."""
+        self.page.evaluate("(ms) => new Promise((go) => setTimeout(go, ms + 1))", milliseconds)
+
+    @property
+    def address(self) -> str:
+        """Where the page is: as it says itself, which is never late."""
+        address: str = self.page.evaluate("() => location.href")
+        return address
 
     def width_is_kept(self) -> None:
         """Nothing on the page is wider than the screen."""

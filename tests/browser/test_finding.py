@@ -27,8 +27,8 @@ def test_an_example_is_one_click_away(person: Person) -> None:
     words = example.inner_text().strip()
     example.click()
     person.sees_pictures()
-    assert person.page.input_value("#query") == words
-    assert "q=" in person.page.url
+    expect(person.page.locator("#query")).to_have_value(words)
+    expect(person.page).to_have_url(re.compile("q="))
 
 
 def test_words_rank_the_whole_catalogue_best_first(person: Person) -> None:
@@ -36,7 +36,7 @@ def test_words_rank_the_whole_catalogue_best_first(person: Person) -> None:
     person.search("a red boat")
     answer = person.ask(text="a red boat", limit=60)
     assert person.total == answer["total"] == person.ask(text="anything")["total"]
-    assert [person.id_of(i) for i in range(12)] == [hit["id"] for hit in answer["hits"][:12]]
+    person.shows_first([hit["id"] for hit in answer["hits"][:12]])
     expect(person.page.locator("#total-words")).to_have_text("images, closest first")
 
 
@@ -123,7 +123,7 @@ def test_a_picture_of_the_catalogue_is_a_query_too(person: Person) -> None:
     person.page.locator("#mosaic a").nth(5).click()
     person.sees_pictures()
     expect(person.page.locator(".round-name").first).to_have_text("Image")
-    wanted = int(re.findall(r"image=(\d+)", person.page.url)[0])
+    wanted = int(re.findall(r"image=(\d+)", person.address)[0])
     assert person.id_of(0) == wanted
     # "More like this" of another picture, from the closer look.
     other = person.id_of(4)

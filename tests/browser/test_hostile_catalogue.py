@@ -7,6 +7,7 @@ from pathlib import Path
 from urllib.parse import urlencode
 
 import pytest
+from playwright.sync_api import expect
 
 from tests.browser.person import Meet
 from tests.hostile import MARKUP, build_hostile
@@ -34,8 +35,10 @@ def test_markup_in_a_catalogue_is_text(hostile: Running, meet: Meet) -> None:
     person.mark_right(0, 1)
     person.mark_wrong(4)
     person.refine()
-    for address in ("", "saved", f"?{urlencode({'catalogue': MARKUP, 'q': MARKUP, 'where': MARKUP})}"):
+    strange = urlencode({"catalogue": MARKUP, "q": MARKUP, "where": MARKUP})
+    for address, part in (("", "#mosaic img"), ("saved", "#shelf-head"), (f"?{strange}", "#problem")):
         person.open(f"{hostile.url}/{address}")
+        expect(person.page.locator(part).first).to_be_visible()
         assert person.page.evaluate("() => document.querySelectorAll('img[onerror], img[src=x]').length") == 0
         assert person.page.title() != "taken"
     assert not asked
@@ -49,16 +52,17 @@ def test_the_policy_stops_a_script_that_gets_in(hostile: Running, meet: Meet) ->
     person = meet(url=hostile.url)
     person.visit(catalogue="hostile", q="a")
     person.page.evaluate(
-        """() => {
+        """async () => {
           const script = document.createElement("script");
           script.textContent = "window.taken = 1";
           document.body.append(script);
           const holder = document.createElement("div");
           holder.innerHTML = '<img src="data:," onerror="window.taken = 2">';
+          const failed = new Promise((go) => holder.firstChild.addEventListener("error", go));
           document.body.append(holder);
+          await failed; // what stands in the attribute would have been heard before
         }"""
     )
-    person.page.wait_for_timeout(300)
     assert person.page.evaluate("() => window.taken ?? null") is None
     assert any("Content Security Policy" in fault for fault in person.faults)
     person.faults.clear()

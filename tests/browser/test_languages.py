@@ -129,7 +129,7 @@ def test_the_reader_chooses_the_language_and_loses_nothing(person: Person) -> No
     expect(person.page.locator("html")).to_have_attribute("lang", "de")
     person.sees_pictures()
     expect(person.page.locator("#right-count")).to_have_text("2")
-    assert person.labels == (2, 0)
+    person.has_labels(2, 0)
     expect(person.page.locator("#refine-words")).to_have_text("Verfeinern")
     person.page.reload()
     expect(person.page.locator("html")).to_have_attribute("lang", "de")

@@ -24,6 +24,7 @@ def composed(person: Person, image: int, *texts: str) -> None:
 
 def but(person: Person, text: str, *, key: str = "Enter") -> None:
     chips = person.page.locator("#compose-words .chip")
+    expect(person.page.locator(".compose-picture").first).to_be_visible()
     before = chips.count()
     person.page.fill("#compose-text", text)
     person.page.locator("#compose-text").press(key)
@@ -54,24 +55,24 @@ def test_a_picture_is_changed_by_words_and_goes_on_from_a_click(person: Person) 
     person.sees_pictures()
     but(person, "the boat is red")
     compose = {"texts": ["the boat is red"]}
-    assert first_ids(person) == asked_ids(person, image_id=start, compose=compose)
+    person.shows_first(asked_ids(person, image_id=start, compose=compose))
     but(person, "-a tree, in the forest^2")
     compose = {
         "texts": ["the boat is red", {"text": "in the forest", "weight": 2}],
         "without": ["a tree"],
     }
-    assert first_ids(person) == asked_ids(person, image_id=start, compose=compose)
+    person.shows_first(asked_ids(person, image_id=start, compose=compose))
     expect(person.page.locator(".round[data-round='0'] .round-name")).to_have_text("Image, changed")
     # A click makes a result the reference; what was before is a step.
     second = person.id_of(2)
     person.cell(2).click()
     expect(steps(person)).to_have_count(3)
     person.waits()
-    assert parse_qs(urlsplit(person.page.url).query)["image"] == [str(second)]
+    assert parse_qs(urlsplit(person.address).query)["image"] == [str(second)]
     expect(person.page.locator("#compose-words .chip")).to_have_count(0)
     but(person, "at night")
     expect(steps(person).nth(2)).to_contain_text("at night")
-    assert person.labels == (0, 0)
+    person.has_labels(0, 0)
     # A reload shows the same, and so does another browser with the link.
     person.page.reload()
     person.sees_pictures()
@@ -82,7 +83,7 @@ def test_a_picture_is_changed_by_words_and_goes_on_from_a_click(person: Person) 
     expect(steps(person)).to_have_count(2)
     expect(person.page.locator("#compose-words .chip")).to_have_count(3)
     person.waits()
-    assert first_ids(person) == asked_ids(person, image_id=start, compose=compose)
+    person.shows_first(asked_ids(person, image_id=start, compose=compose))
     person.page.go_back()
     expect(steps(person)).to_have_count(3)
     steps(person).nth(0).locator("button").click()
@@ -100,14 +101,14 @@ def test_look_and_words_weigh_what_a_person_wants(person: Person) -> None:
     expect(slider).to_have_attribute("aria-valuetext", "30 % look, 70 % words")
     expect(person.page).to_have_url(re.compile("look=0.7"))
     person.waits()
-    assert first_ids(person) == asked_ids(person, image_id=12, compose={"texts": ["a red boat"], "balance": 0.7})
+    person.shows_first(asked_ids(person, image_id=12, compose={"texts": ["a red boat"], "balance": 0.7}))
     # Weights: a click gives the next.
     but(person, "in the forest")
     person.page.locator("#compose-words .chip-weight").first.click()
     expect(person.page.locator("#compose-words .chip-weight").first).to_have_text("×2")
     person.waits()
     weighed = [{"text": "a red boat", "weight": 2}, "in the forest"]
-    assert first_ids(person) == asked_ids(person, image_id=12, compose={"texts": weighed, "balance": 0.7})
+    person.shows_first(asked_ids(person, image_id=12, compose={"texts": weighed, "balance": 0.7}))
     # A further picture, with its own weight.
     person.page.keyboard.press("Escape")
     further = person.id_of(5)
@@ -119,7 +120,7 @@ def test_look_and_words_weigh_what_a_person_wants(person: Person) -> None:
     person.waits()
     images = [{"id": further, "weight": 2}]
     compose = {"texts": weighed, "balance": 0.7, "images": images}
-    assert first_ids(person) == asked_ids(person, image_id=12, compose=compose)
+    person.shows_first(asked_ids(person, image_id=12, compose=compose))
     person.page.locator(".compose-picture.further .chip-drop").click()
     expect(person.page.locator(".compose-picture")).to_have_count(1)
 
@@ -130,13 +131,13 @@ def test_labels_refine_it_like_any_other_search(person: Person) -> None:
     person.cell(0).focus()
     for key in ("p", "ArrowRight", "p", "ArrowRight", "p"):
         person.page.keyboard.press(key)
-    assert person.labels == (3, 0)
+    person.has_labels(3, 0)
     # Who marks wants clicks to mark.
     expect(person.page.locator("#compose-click")).to_have_attribute("aria-pressed", "false")
     person.mark_wrong(30, 31)
     # Words changed after that keep the marks.
     but(person, "at night")
-    assert person.labels == (3, 2)
+    person.has_labels(3, 2)
     every = person.total
     person.refine()
     assert person.total < every
@@ -171,7 +172,7 @@ def test_an_upload_is_changed_by_words(person: Person, tmp_path: Path) -> None:
     person.page.click("#compose-close")
     expect(person.page.locator("#compose")).to_be_hidden()
     person.waits()
-    assert first_ids(person) == alone
+    person.shows_first(alone)
 
 
 def test_words_beside_it_and_the_looking_glass_keep_what_is_said(person: Person) -> None:
@@ -179,7 +180,7 @@ def test_words_beside_it_and_the_looking_glass_keep_what_is_said(person: Person)
     person.search("snow")
     expect(person.page.locator("#compose-words .chip")).to_have_count(1)
     asked = asked_ids(person, text="snow", image_id=12, compose={"texts": ["a red boat"]})
-    assert first_ids(person) == asked
+    person.shows_first(asked)
     person.cell(4).focus()
     third = person.id_of(4)
     person.page.keyboard.press("Space")
@@ -220,6 +221,7 @@ def test_nothing_is_in_the_way(meet: Meet, scheme: str, device: str) -> None:
     person.sees_pictures()
     expect(steps(person)).to_have_count(3)
     person.width_is_kept()
+    person.rests()
     found = Axe().run(person.page)
     assert found.violations_count == 0, found.generate_report()
     # Pictures stay in sight below it.
@@ -232,7 +234,7 @@ def test_a_tap_on_a_phone_goes_on_from_a_picture(phone: Person) -> None:
     phone.cell(1).tap()
     expect(phone.page).to_have_url(re.compile(f"image={second}"))
     expect(steps(phone)).to_have_count(2)
-    assert phone.labels == (0, 0)
+    phone.has_labels(0, 0)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -53,7 +54,7 @@ def test_in_with_a_key_and_back_to_what_was_asked_for(meet: Meet, guarded: Runni
     ada.mark_right(0, 1, 2)
     ada.mark_wrong(10, 14)
     ada.refine()
-    address = page.url
+    address = ada.address
     page.goto(f"{guarded.url}/saved")
     expect(page.locator("h1")).to_be_visible()
     page.click("#leave")
@@ -64,7 +65,7 @@ def test_in_with_a_key_and_back_to_what_was_asked_for(meet: Meet, guarded: Runni
     enter(ada, keys["ada"])
     expect(page.locator(".round")).to_have_count(2)
     ada.waits()
-    assert ada.labels == (3, 2)
+    ada.has_labels(3, 2)
 
 
 def test_a_session_that_ended_meanwhile_leads_to_the_login(meet: Meet, guarded: Running, keys: dict[str, str]) -> None:
@@ -77,7 +78,7 @@ def test_a_session_that_ended_meanwhile_leads_to_the_login(meet: Meet, guarded: 
     access(guarded.data_dir, "revoke", "guest")
     person.page.fill("#query", "a boat")  # asked for as it is typed
     expect(person.page.locator("#login-form")).to_be_visible()
-    assert "/login?next=" in person.page.url
+    expect(person.page).to_have_url(re.compile(r"/login\?next="))
 
 
 @pytest.mark.parametrize("look", ["light", "dark", "phone"])
@@ -86,6 +87,7 @@ def test_it_reads_well_everywhere(meet: Meet, guarded: Running, look: str, tmp_p
     person = meet(url=guarded.url, **options)
     page = person.page
     page.goto(f"{guarded.url}/login")
+    person.rests()
     page.screenshot(path=tmp_path / f"{look}.png")
     found = Axe().run(page)
     assert found.violations_count == 0, found.generate_report()

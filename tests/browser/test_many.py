@@ -80,11 +80,11 @@ def test_scrolling_changes_only_the_rows_that_come_and_go(crowd: Person) -> None
 
 def test_scrolling_never_asks_for_the_layout_that_it_has_just_changed(crowd: Person) -> None:
     """The browser works out where things are once a frame, and no script makes it do so again."""
-    crowd.page.wait_for_load_state("networkidle")
+    crowd.has_all_pictures()
     with Trace(crowd.page) as trace:
         for speed in (600, 3_000, 30_000):
             trace.scrolls(speed)
-        crowd.page.wait_for_timeout(300)
+        crowd.has_all_pictures()  # where it came to rest, too
     assert len(trace.named("Layout")) > 10
     assert trace.thrashing() == []
 
@@ -94,7 +94,7 @@ def test_labels_far_apart_are_refined_together(crowd: Person) -> None:
     crowd.page.keyboard.press("End")
     crowd.id_of(COUNT - 1)
     crowd.mark_wrong(COUNT - 1)
-    assert crowd.labels == (1, 1)
+    crowd.has_labels(1, 1)
     crowd.refine()
     assert 0 < crowd.total <= COUNT
 

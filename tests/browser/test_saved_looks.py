@@ -24,7 +24,7 @@ def test_axe_finds_nothing_in_any_state(meet: Meet, services: Running, theme: st
     page = person.page
 
     def clean(state: str) -> None:
-        page.wait_for_timeout(250)
+        person.rests()
         found = Axe().run(page)
         assert found.violations_count == 0, f"{state}: {json.dumps(found.response['violations'], indent=1)[:3000]}"
         person.width_is_kept()
@@ -41,12 +41,15 @@ def test_axe_finds_nothing_in_any_state(meet: Meet, services: Running, theme: st
     expect(page.locator(".ran")).to_be_visible()
     clean("run again")
     page.get_by_role("button", name="Save as a file").click()
+    expect(page.locator("#files")).to_be_visible()
     clean("files")
     page.keyboard.press("Escape")
     page.get_by_role("button", name="Name and notes").click()
+    expect(page.locator("#words")).to_be_visible()
     clean("name and notes")
     page.keyboard.press("Escape")
     person.cell(0).click()
+    expect(page.locator("#large")).to_be_visible()
     clean("large")
     page.keyboard.press("Escape")
     page.get_by_role("button", name="Delete").click()
@@ -56,9 +59,11 @@ def test_axe_finds_nothing_in_any_state(meet: Meet, services: Running, theme: st
     expect(page.locator(".one-name")).to_have_text(saved["name"])
     if device == "desk":
         page.get_by_role("button", name="Combine").click()
+        expect(page.locator("#combiner")).to_be_visible()
         clean("combine")
         page.keyboard.press("Escape")
     person.visit(q="a red boat")
     person.sees_pictures()
     page.click("#keep")
+    expect(page.locator("#keep-panel")).to_be_visible()
     clean("panel")

@@ -31,17 +31,17 @@ def test_a_search_is_saved_and_opened_elsewhere_with_its_rounds_and_marks(person
     save(person, "Boats", "only red ones")
     expect(person.page.locator(".one-facts")).to_contain_text(f"{total:,} image")
     expect(person.page.locator(".one-facts")).to_contain_text("3 right, 2 wrong")
-    assert [person.id_of(i) for i in range(4)] == shown
+    person.shows_first(shown)
     expect(person.page.locator(f"{CELL}[data-state=right]").first).to_be_visible()
 
     other = meet()
-    other.open(person.page.url)
+    other.open(person.address)
     expect(other.page.locator(".one-notes")).to_have_text("only red ones")
     other.page.get_by_role("link", name="Open").click()
     other.sees_pictures()
     assert other.total == total
     assert other.tray_ids("rights") == rights
-    assert other.page.locator(".round").count() == 2
+    expect(other.page.locator(".round")).to_have_count(2)
 
 
 def test_every_file_can_be_had_of_what_is_saved(person: Person) -> None:
@@ -139,7 +139,7 @@ def test_run_again_shows_the_new_ones_as_pictures(meet: Meet, tmp_path: Path) ->
 
 def wait_for_generation(running: Running, generation: int) -> None:
     for service in ("search", "data"):
-        for _ in range(300):
+        for _ in range(1_200):
             listed = requests.get(f"{running.address(service)}/v1/catalogues", timeout=10).json()["catalogues"]
             if listed and listed[0]["generation"] >= generation:
                 break

@@ -61,7 +61,8 @@ def refined(person: Person) -> None:
 
 def opened_from_a_link(person: Person) -> None:
     refined(person)
-    address = person.page.url
+    person.outlasts(500)  # nothing is remembered any more
+    address = person.address
     person.page.evaluate("() => localStorage.clear()")
     person.page.goto("about:blank")
     person.page.goto(address)
@@ -83,9 +84,9 @@ def test_state_has_a_picture(meet: Meet, state: State, view: str) -> None:
     person = meet(**VIEWS[view])
     state(person)
     if state is not searching:
-        person.page.wait_for_load_state("networkidle")
         # Images fade in; a picture of a page half shown says nothing.
-        person.page.evaluate("() => Promise.all(document.getAnimations().map((one) => one.finished))")
+        person.has_all_pictures()
+        person.rests()
     person.width_is_kept()
     FOLDER.mkdir(parents=True, exist_ok=True)
     path = FOLDER / f"{state.__name__.replace('_', '-')}-{view}.png"

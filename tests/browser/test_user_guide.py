@@ -19,12 +19,12 @@ from tests.scenario import Api
 FOLDER = Path(os.environ.get("GUIDE_DIR") or ROOT / "test-results" / "guide")
 GUIDE = ROOT / "docs" / "user-guide.md"
 STEPS = ("start", "search", "mark", "refine", "next", "map", "figures", "check")
-_MAP_MS = 60_000
-_SLOW_MS = 30_000
+_MAP_MS = 120_000
+_SLOW_MS = 60_000
 
 
 def _keeps(person: Person, step: str) -> None:
-    person.page.wait_for_load_state("networkidle")
+    person.has_all_pictures()
     picture = Image.open(BytesIO(person.page.screenshot()))
     FOLDER.mkdir(parents=True, exist_ok=True)
     picture.convert("RGB").save(FOLDER / f"guide-{step}.webp", quality=62, method=6)
@@ -55,6 +55,7 @@ def test_every_boat_in_ink_is_found(meet: Meet) -> None:
     _keeps(person, "next")
     page.click("#tab-map")
     page.locator("#groups .group").first.click(timeout=_MAP_MS)
+    expect(page.locator("#map-canvas")).to_have_attribute("data-drawn", "true")
     _keeps(person, "map")
     page.keyboard.press("Escape")
     page.click("#tab-figures")

@@ -15,6 +15,7 @@ class App extends Labelling {
   unavailable = {};
   catalogue = null; // the chosen CatalogueSummary
   session = null; // null on the first page
+  #awaited = null; // the search that is asked for, until it is there
   #trail = new Trail(() => this.session);
   #task = new Task({ say: (what) => this.emit("busy", what), fail: (message) => this.emit("problem", message) });
 
@@ -25,6 +26,11 @@ class App extends Labelling {
 
   get round() {
     return this.session?.round ?? null;
+  }
+
+  /** What was asked last, be its answer there or not: who changes it changes this, or the change before would be lost. */
+  get query() {
+    return (this.#awaited ?? this.session)?.query ?? null;
   }
 
   catalogueNamed(name) {
@@ -54,7 +60,12 @@ class App extends Labelling {
       return null;
     }
     return this.#task.run("search", async (signal) => {
-      await session.load(session.round, signal);
+      this.#awaited = session;
+      try {
+        await session.load(session.round, signal);
+      } finally {
+        if (this.#awaited === session) this.#awaited = null;
+      }
       this.#trail.flush();
       session.live = live;
       if (labels?.size) Object.assign(session.round, { draft: new Map(labels) });

@@ -6,6 +6,7 @@ import { $ } from "./dom.js";
 
 let wanted = null; // whether a click goes on from a picture, where somebody has said so
 let asking = false; // whether words are awaited: the bar has been asked for, and was not there before
+let bar = null; // tools/compose.js, once it was needed
 
 /** True while a click on a picture makes it the one to go on from: until something is marked, if nobody says otherwise. */
 export const goesOn = () => isChanging() && (wanted ?? (app.session.at === 0 && !app.round.draft.size));
@@ -29,6 +30,12 @@ export function goOnFrom(imageId) {
   return app.search({ imageId, compose: { ...UNCHANGED, balance }, steps });
 }
 
+/** The search that was asked last, if it is one that words change; else the one that is shown. */
+const latest = () => (app.query.compose ? app.query : app.session.query);
+
+/** How the image is changed by what was asked last. */
+export const said = () => latest().compose;
+
 /** The search for an image that is shown, to be changed by words. */
 function changeThis() {
   const { query, round } = app.session;
@@ -39,20 +46,20 @@ function changeThis() {
 
 /** Adds a picture to those that a changed search starts from. */
 export function addPicture(id) {
-  const { compose, imageId } = app.session.query;
+  const { compose, imageId } = latest();
   if (id === imageId || compose.images.some((one) => one.id === id)) return null;
   return change({ images: [...compose.images, { id, weight: 1 }] });
 }
 
 /** Asks the changed composition; what is marked comes along. `replace`: not as a step of the browser's history. */
 export function change(changes, { replace = false } = {}) {
-  const { query, round } = app.session;
-  return app.search({ ...query, compose: { ...query.compose, ...changes } }, { labels: round.draft, replace });
+  const query = latest();
+  return app.search({ ...query, compose: { ...query.compose, ...changes } }, { labels: app.round.draft, replace });
 }
 
-/** What of the search that is shown still holds for a query with this image. */
+/** What of the search that was asked last still holds for a query with this image. */
 export function keptFor({ imageId, upload }) {
-  const { query } = app.session ?? {};
+  const { query } = app;
   const same = query && query.imageId === imageId && query.upload === upload;
   return same ? { compose: query.compose, steps: query.steps } : {};
 }
@@ -66,10 +73,11 @@ async function draw() {
   const { session } = app;
   const query = session?.query;
   $("#add-but").hidden = !query || Boolean(query.compose) || (query.imageId === null && !query.upload);
-  $("#compose").hidden = !query?.compose;
-  if (!query?.compose) return;
-  const { drawCompose } = await import("./tools/compose.js");
+  if (!query?.compose) return void ($("#compose").hidden = true);
+  // Shown when it can be used, not before: a form that nobody listens to would leave the page.
+  bar ??= await import("./tools/compose.js");
   if (app.session !== session) return;
-  drawCompose({ focus: asking });
+  $("#compose").hidden = false;
+  bar.drawCompose({ focus: asking });
   asking = false;
 }

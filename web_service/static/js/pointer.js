@@ -61,12 +61,12 @@ export function listenToPointer(grid, selection, look) {
     if (action === "look") look(index);
     else if (action === "but" || (!action && goesOn())) goOnFrom(id);
     else if (action) toggle(id, action === "right" ? RIGHT : WRONG);
-    else if (event.pointerType === "touch" || event.pointerType === "pen") tap(id);
+    else if (event.pointerType === "touch" || event.pointerType === "pen") tap(id, event.timeStamp);
     else app.cycle(id);
   });
 
-  function tap(id) {
-    const now = performance.now();
+  /** `now`: when the finger was lifted, which a busy page hears of later. */
+  function tap(id, now) {
     const twice = tapped.id === id && now - tapped.time < DOUBLE_TAP_MS;
     tapped = twice ? { id: null, time: 0 } : { id, time: now };
     if (twice) app.mark([id], WRONG, { merge: true });

@@ -24,9 +24,9 @@ export function startScope() {
   for (const topic of ["session", "answer", "boxes"]) app.on(topic, drawScope);
 }
 
-/** The terms of the search that is shown, to be changed and asked anew. */
+/** The terms of the search that was asked last, to be changed and asked anew. */
 export function queryChips() {
-  const { terms = [], without = [] } = app.session?.query ?? {};
+  const { terms = [], without = [] } = app.query ?? {};
   return { terms: [...terms], without: [...without] };
 }
 
@@ -56,7 +56,7 @@ function add(written) {
 /** Asks the changed query; what is marked comes along. */
 function change(chips) {
   const { session } = app;
-  const query = { ...session.query, ...chips };
+  const query = { ...app.query, ...chips };
   if (!query.text && query.imageId === null && !query.upload && !query.terms.length) {
     return app.emit("problem", t("scope.nothingLeft"));
   }
@@ -87,8 +87,8 @@ function drawScope() {
   const list = $("#chips");
   const focused = list.contains(document.activeElement);
   list.replaceChildren(
-    ...terms.map((term, i) => chip(t("scope.and"), term.text, { drop: () => change({ terms: terms.filter((_, k) => k !== i), without }), more: weightButton(terms[i], (weight) => change({ terms: terms.map((one, k) => (k === i ? { ...one, weight } : one)), without })) })),
-    ...without.map((text, i) => chip(t("scope.without"), text, { drop: () => change({ terms, without: without.filter((_, k) => k !== i) }) })),
+    ...terms.map((term) => chip(t("scope.and"), term.text, { drop: () => change(lessTerm(term.text)), more: weightButton(term, (weight) => change(weighed(term.text, weight))) })),
+    ...without.map((text) => chip(t("scope.without"), text, { drop: () => change({ without: queryChips().without.filter((other) => other !== text) }) })),
     ...Object.entries(session.where).map(([column, values]) =>
       chip(...conditionWords(column, values), { drop: () => app.filter(lessColumn(session.where, column)), kind: "filter" }),
     ),
@@ -96,6 +96,8 @@ function drawScope() {
   if (focused) ($("button", list) ?? $("#add-and")).focus();
 }
 
+const lessTerm = (text) => ({ terms: queryChips().terms.filter((other) => other.text !== text) });
+const weighed = (text, weight) => ({ terms: queryChips().terms.map((one) => (one.text === text ? { ...one, weight } : one)) });
 const lessColumn = (where, column) => Object.fromEntries(Object.entries(where).filter(([name]) => name !== column));
 
 const conditionWords = (column, values) =>

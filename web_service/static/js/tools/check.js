@@ -28,6 +28,7 @@ function draw() {
   $("#check-line").hidden = !checking;
   if (!checking) return session && drawVerdict(session.round);
   $("#check-words").textContent = t("check.how");
+  $("#check-rest").disabled = !session.round.checkHits; // until there is something to judge
   drawVerdict(session.round);
   return ask();
 }

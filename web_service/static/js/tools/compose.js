@@ -4,7 +4,7 @@
 import { api, widthFor } from "../api.js";
 import { app } from "../app.js";
 import { decodeTerm } from "../asked.js";
-import { change, goesOn, setGoesOn } from "../changing.js";
+import { change, goesOn, said, setGoesOn } from "../changing.js";
 import { $, h, icon } from "../dom.js";
 import { items } from "../items.js";
 import { uploadOf } from "../storage.js";
@@ -45,16 +45,16 @@ export function drawCompose({ focus }) {
 }
 
 function words(compose, kind, sign) {
-  return compose[kind].map((term, i) => {
-    const others = compose[kind].filter((_, k) => k !== i);
-    const weigh = (weight) => change({ [kind]: compose[kind].map((one, k) => (k === i ? { ...one, weight } : one)) });
-    return chip(sign, term.text, { drop: () => change({ [kind]: others }), more: weightButton(term, weigh), kind });
+  return compose[kind].map((term) => {
+    const drop = () => change({ [kind]: said()[kind].filter(({ text }) => text !== term.text) });
+    const weigh = (weight) => change({ [kind]: said()[kind].map((one) => (one.text === term.text ? { ...one, weight } : one)) });
+    return chip(sign, term.text, { drop, more: weightButton(term, weigh), kind });
   });
 }
 
 /** Takes what was typed: several things by commas, -this as what is to be less, and each with its weight as in "red^2". */
 function add(kind) {
-  const { compose } = app.session.query;
+  const compose = said();
   const lists = { texts: [...compose.texts], less: [...compose.less] };
   for (const part of $("#compose-text").value.split(",")) {
     const minus = part.trim().startsWith("-");

@@ -22,6 +22,7 @@ export class MapCanvas {
   #resting = null;
   #drawn = []; // [index, x, y, half] of the pictures last drawn
   #images = new Map();
+  #awaited = 0; // pictures that are on their way
 
   /** `labelOf(id)`: "right", "wrong" or "none"; `pictureOf(id, size)`: an address; `choose(ids)`; `look(id)`. */
   constructor(canvas, parts) {
@@ -63,12 +64,13 @@ export class MapCanvas {
   }
 
   draw() {
+    this.canvas.dataset.drawn = "false";
+    clearTimeout(this.#resting);
     this.#frame ??= requestAnimationFrame(() => {
       this.#frame = null;
       this.#paint();
+      this.#resting = setTimeout(() => this.#load(), REST_MS);
     });
-    clearTimeout(this.#resting);
-    this.#resting = setTimeout(() => this.#load(), REST_MS);
   }
 
   recolour() {
@@ -166,7 +168,7 @@ export class MapCanvas {
     return Boolean(this.#images.get(id)?.naturalWidth);
   }
 
-  /** Asks for the pictures of what is in sight, once it rests. */
+  /** Asks for the pictures of what is in sight, once it rests; with the last of them the map is drawn. */
   #load() {
     const size = this.#pictureSize;
     for (const [i] of this.#drawn) {
@@ -174,10 +176,12 @@ export class MapCanvas {
       if (this.#images.has(id)) continue;
       const image = new Image();
       image.decoding = "async";
-      image.addEventListener("load", () => this.draw());
+      this.#awaited++;
+      for (const end of ["load", "error"]) image.addEventListener(end, () => (this.#awaited--, this.draw()));
       image.src = this.pictureOf(id, size);
       this.#images.set(id, image);
     }
     for (const id of this.#images.keys()) if (this.#images.size > PICTURES.kept) this.#images.delete(id);
+    this.canvas.dataset.drawn = String(!this.#awaited);
   }
 }
