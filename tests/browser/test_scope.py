@@ -71,14 +71,14 @@ def test_what_is_said_while_an_answer_is_awaited_joins_what_was_asked(person: Pe
 
 def _says_two_things_before_an_answer(person: Person, *said: tuple[str, str]) -> None:
     held: list[Route] = []
-    person.page.route("**/search", held.append)
+    person.page.route("**/search", lambda route: held.append(route))
     for place, words in said:
         person.page.click(place)
         person.page.keyboard.type(words)
         with person.page.expect_request("**/search"):
             person.page.keyboard.press("Enter")
-    person.page.unroute("**/search")
     held[-1].continue_()
+    person.page.unroute("**/search")
 
 
 def test_the_answer_follows_the_words_and_labels_wait(person: Person) -> None:
