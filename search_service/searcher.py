@@ -54,6 +54,10 @@ class Searcher:
         in_memory = settings.answers_memory_mb * 1_000_000
         self._store = AnswerStore(self.files, settings.answers_in_memory, in_memory, self._gate.idle)
 
+    def stop(self) -> None:
+        """End the background work; requests are still answered."""
+        self._store.stop()
+
     def search(self, name: str, body: SearchRequest) -> SearchResponse:
         """The first page of the answer to ``body``, computed unless the same was asked of this generation before."""
         timings = Timings()

@@ -41,6 +41,8 @@ class SearchState:
     def stop(self) -> None:
         """End the background work."""
         self.shelf.stop()
+        if self._searcher is not None:
+            self._searcher.stop()
 
     @property
     def searcher(self) -> Searcher:

@@ -34,6 +34,10 @@ class AnswerStore:
         self._flights: dict[Key, tuple[threading.Lock, int]] = {}
         self._lock = threading.Lock()
 
+    def stop(self) -> None:
+        """End the background work: what is not on disk yet is computed again when it is asked for."""
+        self._writer.stop()
+
     @contextmanager
     def alone(self, key: Key) -> Iterator[None]:
         """One thread at a time for one answer: the others wait and then find it."""

@@ -33,11 +33,19 @@ class _Question:
             self.pending[replica.actor.ask.remote(self._name, *self._arguments)] = replica
             self.until = time.monotonic() + timeout_s
         elif not self.pending or time.monotonic() >= self.until:
-            raise self.shard.missing(self.shard.why() or self._why)
+            raise self.shard.missing(
+                self.shard.why() or (f"no answer within {timeout_s:g} s" if self.pending else self._why)
+            )
+
+    def answered(self, reference: Any) -> None:
+        """A replica has answered, whatever it took."""
+        self.shard.heard(self.pending[reference])
 
     def failed(self, reference: Any, why: str, timeout_s: float) -> None:
         """A replica cannot answer: the next one, unless another is being asked already."""
-        self.pending.pop(reference).fail(why)
+        replica = self.pending.pop(reference)
+        replica.question = None
+        self.shard.note(replica, why)
         self._why = why
         if not self.pending:
             self.ask(timeout_s)
@@ -65,6 +73,7 @@ def ask_shards(
             number = owners[reference]
             try:
                 answers[number] = ray.get(reference, timeout=timeout_s)
+                waiting[number].answered(reference)
             except ray.exceptions.RayError as error:
                 waiting[number].failed(reference, reason_of(error), timeout_s)
         if not done:

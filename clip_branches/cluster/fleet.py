@@ -30,7 +30,7 @@ class Fleet:
 
     def __init__(self, specs: Sequence[ShardSpec], terms: Terms) -> None:
         """Places the actors; returns at once. Raises ConfigurationError, ServiceUnavailable without a cluster."""
-        ray = connect(terms.address)
+        self.connection = connect(terms.address)
         self._terms = terms
         self._groups: list[Any] = []
         self._using = 0
@@ -38,11 +38,12 @@ class Fleet:
         self._lock = threading.Lock()
         self.retired = False
         self.ended = False
-        copies = min(terms.replicas, max(1, nodes_of(ray)))
-        if copies < terms.replicas:
-            _log.warning("fewer replicas than asked for", extra={"replicas": copies, "asked": terms.replicas})
-        self.shards = [ReplicaSet(spec.name, self._place(ray, spec, copies)) for spec in specs]
-        self._watcher = Watcher(self.shards, self._is_over, self._end)
+        with self.connection.using() as ray:
+            copies = min(terms.replicas, max(1, nodes_of(ray)))
+            if copies < terms.replicas:
+                _log.warning("fewer replicas than asked for", extra={"replicas": copies, "asked": terms.replicas})
+            self.shards = [ReplicaSet(spec.name, self._place(ray, spec, copies), terms.timeout_s) for spec in specs]
+        self._watcher = Watcher(self.connection, self.shards, self._is_over, self._end)
         self._watcher.start()
 
     def wait(self) -> None:
@@ -121,8 +122,7 @@ class Fleet:
             self.ended = self.ended or (self.retired and idle)
         return self.ended
 
-    def _end(self) -> None:
-        ray = connect(self._terms.address)
+    def _end(self, ray: Any) -> None:
         groups = importlib.import_module("ray.util.placement_group")
         for shard in self.shards:
             for replica in shard.replicas:

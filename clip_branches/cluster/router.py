@@ -44,7 +44,8 @@ class RayEngine:
         self._catalogue = catalogue
         self._terms = terms
         self._population = Population(catalogue)
-        shards = terms.shards or max(1, nodes_of(connect(terms.address)))
+        with connect(terms.address).using() as ray:
+            shards = terms.shards or max(1, nodes_of(ray))
         self._plan = Plan.of([segment.rows for segment in catalogue.segments], shards)
         self._retired = False
         self._starting = threading.Lock()
@@ -133,7 +134,8 @@ class RayEngine:
     ) -> dict[int, Any]:
         fleet = self._taken()
         try:
-            told = ask_shards(fleet.shards, name, arguments, self._terms.timeout_s)
+            with fleet.connection.using():
+                told = ask_shards(fleet.shards, name, arguments, self._terms.timeout_s)
         finally:
             fleet.give()
         if reading is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import os
 import socket
 from collections.abc import Iterator
 from typing import Any
@@ -16,6 +17,8 @@ _ANSWERS_S = 5.0
 
 def load_ray() -> Any:
     """The module ``ray``. Raises ConfigurationError, saying how to install it, where it is not."""
+    # Without a connection Ray would else answer any call by starting a cluster of its own on this machine.
+    os.environ.setdefault("RAY_ENABLE_AUTO_CONNECT", "0")
     try:
         return importlib.import_module("ray")
     except ModuleNotFoundError as error:

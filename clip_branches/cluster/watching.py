@@ -9,23 +9,31 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from clip_branches.cluster.asking import reason_of
+from clip_branches.cluster.connection import LOST, Connection
 from clip_branches.cluster.replicas import SILENT, Replica, ReplicaSet
 from clip_branches.cluster.runtime import load_ray
-from clip_branches.errors import ClipBranchesError
+from clip_branches.errors import ClipBranchesError, ServiceUnavailable
 
 _log = logging.getLogger(__name__)
 _LOOK_S = 0.25
 _EVERY_S = 1.0  # between two questions to the same actor
-_SILENT_S = 3.0  # without an answer it is not well: the node may be gone without a word
 
 
 class Watcher:
-    """A thread that looks at ``shards`` until ``over()`` says that they are not needed, and then calls ``end``.
+    """A thread that looks at ``shards`` until ``over()`` says that they are not needed, and then calls ``end(ray)``.
 
-    It holds the actors and nothing of who uses them: what nobody uses any more can be told from outside.
+    It holds the actors and nothing of who uses them: what nobody uses any more can be told from outside. Where the
+    connection has ended, and the actors with it, it says so of all of them, and is done.
     """
 
-    def __init__(self, shards: Sequence[ReplicaSet], over: Callable[[], bool], end: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        shards: Sequence[ReplicaSet],
+        over: Callable[[], bool],
+        end: Callable[[Any], None],
+    ) -> None:
+        self._connection = connection
         self._shards = shards
         self._over = over
         self._end = end
@@ -36,32 +44,49 @@ class Watcher:
         self._thread.start()
 
     def _watch(self) -> None:
-        ray = load_ray()
-        while not self._over():
-            if not ray.is_initialized():  # asking an actor now would start a cluster of its own
+        while self._connection.stands:
+            over = self._over()
+            try:
+                with self._connection.using() as ray:
+                    if over:
+                        self._end(ray)
+                    else:
+                        self._look_at_all()
+            except ServiceUnavailable:  # the connection has just ended
+                continue
+            except Exception:  # noqa: BLE001 - nobody else would look; the next look may succeed
+                _log.exception("a look at the shards failed")
+            if over:
                 return
-            for shard in self._shards:
-                for replica in shard.replicas:
-                    self._look(shard, replica)
             self.wake.wait(_LOOK_S)
-        self._end()
+        for shard in self._shards:
+            for replica in shard.replicas:
+                shard.note(replica, LOST, refused=True)
 
-    def _look(self, shard: ReplicaSet, replica: Replica) -> None:
-        now, question = time.monotonic(), replica.question
-        if question is None:
-            if now - replica.asked_at >= _EVERY_S or not replica.well:
-                replica.ask_alive()
-            return
-        told = _told(question)
-        if told is None and not (replica.well and now - replica.asked_at > _SILENT_S):
-            return
-        if replica.question is not question:  # a request has found out more meanwhile
-            return
-        if told is None:
-            _note(shard, replica, SILENT, refused=False)
-        else:
-            replica.question = None
-            _note(shard, replica, told.trouble, refused=told.refused)
+    def _look_at_all(self) -> None:
+        for shard in self._shards:
+            for replica in shard.replicas:
+                _look(shard, replica)
+
+
+def _look(shard: ReplicaSet, replica: Replica) -> None:
+    question = replica.question
+    if question is None:
+        if not replica.well or time.monotonic() - replica.asked_at >= _EVERY_S:
+            replica.ask_alive()
+        return
+    told = _told(question)
+    if told is None and not (replica.well and replica.is_late):
+        return
+    if replica.question is not question:  # a request has found out more meanwhile
+        return
+    if told is None:
+        shard.note(replica, SILENT)
+        return
+    replica.question = None
+    if told.trouble is None:
+        shard.heard(replica)
+    shard.note(replica, told.trouble, refused=told.refused)
 
 
 class _Told(NamedTuple):
@@ -87,11 +112,3 @@ def _told(question: Any) -> _Told | None:
     except ray.exceptions.RayError as error:
         return _Told(reason_of(error), False)
     return _Told(None, False)
-
-
-def _note(shard: ReplicaSet, replica: Replica, trouble: str | None, *, refused: bool) -> None:
-    replica.refused = refused
-    if trouble != replica.trouble:
-        replica.trouble = trouble
-        details = {"shard": shard.name, "well": shard.well, "reason": trouble}
-        _log.log(logging.WARNING if trouble else logging.INFO, "a replica changed", extra=details)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import functools
+import itertools
 import os
 import shutil
 import signal
 import threading
 import time
+import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -25,6 +28,7 @@ from tests.pipeline.support import Preprocessing, write_images, write_tiny_model
 NAME = "spread"
 SEGMENTS = (2_600, 1_400, 900, 3_000, 1)
 DELETED = (5, 77, 2_700, 4_999, 5_000, 7_899)
+_LONG_S = 300.0  # for what comes sooner or later, however busy the machine is
 Json = dict[str, Any]
 
 
@@ -55,6 +59,11 @@ def make_data(folder: Path) -> Path:
     return folder
 
 
+def copy_data(made: Path, folder: Path) -> Path:
+    """A copy of its own in ``folder``: it may be changed."""
+    return Path(shutil.copytree(made, folder, dirs_exist_ok=True))
+
+
 def _items(ids: Any) -> pa.Table:
     return pa.table(
         {
@@ -79,14 +88,24 @@ def start(data: Path, **changes: Any) -> Flask:
         "unlabelled": 200,
         "engine_threads": 1,
         "ray_cpus": 0.1,
-        "ray_start_s": 120,
+        "ray_start_s": _LONG_S,
+        "ray_timeout_s": 60,  # how quick a busy machine is, is not what is tested
     }
     app = create_app(SearchSettings(**{**values, **changes}))
-    until(lambda: app.test_client().get("/readyz").status_code == 200, 150)
+    until(lambda: app.test_client().get("/readyz").status_code == 200)
     return app
 
 
-def until(condition: Callable[[], bool], seconds: float = 60) -> None:
+def stop(*apps: Flask) -> None:
+    """End the services and their shards: those end with the connection."""
+    for app in apps:
+        app.extensions["search"].stop()
+    import ray
+
+    ray.shutdown()
+
+
+def until(condition: Callable[[], bool], seconds: float = _LONG_S) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > deadline:
@@ -130,26 +149,38 @@ def in_actor(replica: Replica, what: str) -> Any:
     def asked(actor: Any, what: str) -> Any:
         return os.getpid() if what == "pid" else ray.get_runtime_context().get_node_id()
 
-    return ray.get(replica.actor.__ray_call__.remote(asked, what), timeout=30)
+    return ray.get(replica.actor.__ray_call__.remote(asked, what), timeout=_LONG_S)
 
 
-def kill_actor(replica: Replica) -> None:
-    os.kill(in_actor(replica, "pid"), signal.SIGKILL)
+def kill_actor(replica: Replica, how: signal.Signals = signal.SIGKILL) -> int:
+    """Send the actor's process a signal; its id."""
+    process = int(in_actor(replica, "pid"))
+    os.kill(process, how)
+    return process
+
+
+def all_well(app: Flask) -> Callable[[], bool]:
+    """Whether every replica of every shard answers."""
+    return lambda: all(shard.well == len(shard.replicas) for shard in engine_of(app).shards)
 
 
 class Load:
-    """Threads that send searches whose answers are known; what came back otherwise is kept."""
+    """Threads that send searches whose answers are known; what came back otherwise is kept.
+
+    After each answer a thread rests for as long as that took: what has died must find time to start again, on a
+    machine with one processor too.
+    """
 
     def __init__(self, app: Flask, bodies: Sequence[Json], answers: Sequence[Json], threads: int = 3) -> None:
         self.wrong: list[str] = []
         self.refused: list[Json] = []
+        self.unready: list[Json] = []
         self.right = 0
-        self.unready = 0
-        self._app, self._bodies, self._answers = app, bodies, answers
+        self._app, self._bodies, self._answers, self._count = app, bodies, answers, threads
         self._stop = threading.Event()
         self._lock = threading.Lock()
-        self._threads = [threading.Thread(target=self._run, args=(number,)) for number in range(threads)]
-        self._threads.append(threading.Thread(target=self._look))
+        work = [*(functools.partial(self._run, number) for number in range(threads)), self._look]
+        self._threads = [threading.Thread(target=self._kept, args=(part,)) for part in work]
 
     def __enter__(self) -> Load:
         for thread in self._threads:
@@ -168,15 +199,20 @@ class Load:
 
     def until(self, condition: Callable[[], bool]) -> None:
         """Returns when the condition holds; anything wrong ends it at once."""
-        until(lambda: condition() or bool(self.wrong), 150)
+        until(lambda: condition() or bool(self.wrong))
         assert self.wrong == []
+
+    def _kept(self, part: Callable[[], None]) -> None:
+        try:
+            part()
+        except Exception:  # noqa: BLE001 - told by the test's own thread
+            self.wrong.append(traceback.format_exc())
 
     def _run(self, number: int) -> None:
         client = self._app.test_client()
-        place = number
-        while not self._stop.is_set():
+        for place in itertools.count(number, self._count):
+            began = time.monotonic()
             body, answer = self._bodies[place % len(self._bodies)], self._answers[place % len(self._bodies)]
-            place += len(self._threads) - 1
             got = client.post(f"/v1/catalogues/{NAME}/search", json=body)
             with self._lock:
                 if got.status_code == 503:
@@ -185,10 +221,12 @@ class Load:
                     self.wrong.append(f"{body}: {got.status_code} {got.text[:500]}")
                 else:
                     self.right += 1
-            if got.status_code == 503:
-                time.sleep(0.05)
+            if self._stop.wait(max(0.05, time.monotonic() - began)):
+                return
 
     def _look(self) -> None:
         client = self._app.test_client()
-        while not self._stop.wait(0.05):
-            self.unready += client.get("/readyz").status_code == 503
+        while not self._stop.wait(0.1):
+            got = client.get("/readyz")
+            if got.status_code == 503:
+                self.unready.append(got.json)

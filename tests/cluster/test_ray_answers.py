@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,30 +11,23 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from tests.cluster.cluster_stage import DELETED, NAME, SEGMENTS, engine_of, make_data, requests, start, told
+from tests.cluster.cluster_stage import DELETED, NAME, SEGMENTS, copy_data, engine_of, requests, start, stop, told
 from tests.cluster.conftest import Nodes
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = pytest.mark.timeout(1_200)
 
 
 @pytest.fixture(scope="module")
-def both(tmp_path_factory: pytest.TempPathFactory, cluster: Nodes) -> Iterator[tuple[FlaskClient, FlaskClient]]:
+def both(
+    local: Flask, made_data: Path, tmp_path_factory: pytest.TempPathFactory, cluster: Nodes
+) -> Iterator[tuple[FlaskClient, FlaskClient]]:
     """The same data, each service with answers of its own."""
-    data = make_data(tmp_path_factory.mktemp("local"))
-    other = Path(shutil.copytree(data, tmp_path_factory.mktemp("ray") / "data"))
-    local = start(data)
-    copies = other / "node"
-    spread = start(other, engine="ray", ray_address=cluster.address, ray_shards=2, ray_local_dir=str(copies))
+    cluster.replenish()
+    folder = tmp_path_factory.mktemp("spread")
+    data, copies = copy_data(made_data, folder / "data"), folder / "node"
+    spread = start(data, engine="ray", ray_address=cluster.address, ray_shards=2, ray_local_dir=str(copies))
     yield local.test_client(), spread.test_client()
-    stop(local, spread)
-
-
-def stop(*apps: Flask) -> None:
-    import ray
-
-    for app in apps:
-        app.extensions["search"].stop()
-    ray.shutdown()
+    stop(spread)
 
 
 def get(client: FlaskClient, path: str) -> Any:

@@ -10,23 +10,19 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from tests.cluster.cluster_stage import NAME, engine_of, make_data, start, until
+from tests.cluster.cluster_stage import NAME, copy_data, engine_of, start, stop, until
 from tests.cluster.conftest import Nodes
 from tests.pipeline.support import Preprocessing
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = pytest.mark.timeout(1_200)
 
 
 @pytest.fixture
-def spread(tmp_path: Path, nodes: Nodes) -> Iterator[Flask]:
-    app = start(
-        make_data(tmp_path), engine="ray", ray_address=nodes.address, ray_shards=2, answers_in_memory=1, ray_start_s=90
-    )
+def spread(made_data: Path, tmp_path: Path, nodes: Nodes) -> Iterator[Flask]:
+    data = copy_data(made_data, tmp_path)
+    app = start(data, engine="ray", ray_address=nodes.address, ray_shards=2, answers_in_memory=1)
     yield app
-    import ray
-
-    app.extensions["search"].stop()
-    ray.shutdown()
+    stop(app)
 
 
 def generation(app: Flask) -> int:
@@ -97,6 +93,6 @@ def alive(shard: Any) -> bool:
     import ray
 
     try:
-        return ray.get(shard.replicas[0].actor.alive.remote(), timeout=5) is None
+        return ray.get(shard.replicas[0].actor.alive.remote(), timeout=30) is None
     except ray.exceptions.RayError:
         return False
