@@ -119,12 +119,21 @@ class Running:
         """All that the service has written."""
         return (self._logs / f"{service}.log").read_text(errors="replace")
 
+    def is_running(self, service: str) -> bool:
+        """Whether the service was started and has not ended."""
+        return service in self._processes and self._processes[service].poll() is None
+
+    def ended(self, service: str, seconds: float = 60) -> int:
+        """The status with which the service ends, once it has."""
+        return self._processes[service].wait(timeout=seconds)
+
     def stop(self) -> None:
+        """Ends all of them; one that is not done long after gunicorn's own limit of 20 s is killed."""
         for process in self._processes.values():
             process.terminate()
         for process in self._processes.values():
             try:
-                process.wait(timeout=10)
+                process.wait(timeout=60)
             except subprocess.TimeoutExpired:
                 os.killpg(process.pid, signal.SIGKILL)
                 process.wait()

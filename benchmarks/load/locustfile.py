@@ -12,6 +12,7 @@ import random
 import time
 from typing import Any
 
+import gevent
 from locust import HttpUser, between, events, task
 from locust.env import Environment
 from locust.exception import RescheduleTask
@@ -19,23 +20,36 @@ from locust.exception import RescheduleTask
 _WORDS = ("red boat", "a house in the snow", "two birds", "green", "ink drawing", "picture", "night", "tree", "a car")
 _PICTURES = 6
 _LONGEST_WAIT_S = 5.0
+_TELL_S = 10.0
 
 
 @events.init.add_listener
 def count_refusals(environment: Environment, **_: Any) -> None:
-    """Refusals that were polite are no failures, and are told at the end."""
+    """Refusals that were polite are no failures, and are told beside them."""
     environment.refused = 0  # type: ignore[attr-defined]
+    gevent.spawn(_keep_telling, environment)
 
 
 @events.quitting.add_listener
-def tell(environment: Environment, **_: Any) -> None:
+def tell_at_the_end(environment: Environment, **_: Any) -> None:
+    _tell(environment)
+    environment.process_exit_code = 1 if environment.stats.total.num_failures else 0
+
+
+def _keep_telling(environment: Environment) -> None:
+    while True:
+        gevent.sleep(_TELL_S)
+        _tell(environment)
+
+
+def _tell(environment: Environment) -> None:
     total = environment.stats.total
     slow = total.get_response_time_percentile(0.99)
     print(
         f"LOAD requests={total.num_requests} failures={total.num_failures} "
-        f"refused={environment.refused} p50_ms={total.median_response_time} p99_ms={slow}"  # type: ignore[attr-defined]
+        f"refused={environment.refused} p50_ms={total.median_response_time} p99_ms={slow}",  # type: ignore[attr-defined]
+        flush=True,
     )
-    environment.process_exit_code = 1 if total.num_failures else 0
 
 
 class Person(HttpUser):

@@ -26,7 +26,7 @@ def gunicorn_options(settings: ServiceSettings) -> dict[str, Any]:
     from clip_branches.service.worker import worker_of
 
     doorkeeper = _Doorkeeper(settings)
-    hooks = reload_hooks(doorkeeper.load) | worker_metrics(settings.workers)
+    hooks = _one_after_another(reload_hooks(doorkeeper.load), worker_metrics(settings.workers))
     return {
         **hooks,
         "on_starting": doorkeeper.on_starting,
@@ -59,6 +59,17 @@ def gunicorn_options(settings: ServiceSettings) -> dict[str, Any]:
         # The control socket of gunicorn 25 and later writes outside the data folder; a read-only container has none.
         "control_socket_disable": True,
     }
+
+
+def _one_after_another(first: dict[str, Any], then: dict[str, Any]) -> dict[str, Any]:
+    """Gunicorn's hooks of both; the one that both have, with two arguments, calls each."""
+
+    def child_exit(server: Any, worker: Any) -> None:
+        for hooks in (first, then):
+            if "child_exit" in hooks:
+                hooks["child_exit"](server, worker)
+
+    return first | then | {"child_exit": child_exit}
 
 
 class _Doorkeeper:

@@ -1,4 +1,4 @@
-"""The three services over a small catalogue of their own, which a test may damage."""
+"""The three services over a small catalogue: shared by tests that leave them as they were, or of a test's own."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.fleet import NAME, Fleet
+from tests.faults.fleet import NAME, TIMEOUT_S, Fleet
 from tests.pipeline.support import Preprocessing, write_images, write_tiny_model
 
 IMAGES = 240
@@ -38,6 +38,22 @@ def fault_data(tmp_path_factory: pytest.TempPathFactory, fault_models: Path) -> 
 def own_data(fault_data: Path, tmp_path: Path) -> Path:
     """A copy of the data folder that the test may damage; nothing was ever asked of it."""
     return Path(shutil.copytree(fault_data, tmp_path / "data"))
+
+
+@pytest.fixture(scope="session")
+def shared(fault_data: Path, fault_models: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
+    """The three services over a copy of their own, for every test that leaves it as it was; see ``running``."""
+    data_dir = Path(shutil.copytree(fault_data, tmp_path_factory.mktemp("shared") / "data"))
+    quick = {"SEARCH_CATALOGUE_CHECK_S": "0.2", "DATA_CATALOGUE_CHECK_S": "0.2", "WEB_TIMEOUT_S": str(TIMEOUT_S)}
+    with Fleet.over(data_dir, {"MODELS_DIR": str(fault_models), "SEARCH_UNLABELLED": "100"} | quick) as fleet:
+        yield fleet
+
+
+@pytest.fixture
+def running(shared: Fleet) -> Fleet:
+    """The shared services, all of them at work: what the test before has ended is started again."""
+    shared.restore()
+    return shared
 
 
 @pytest.fixture

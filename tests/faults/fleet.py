@@ -14,9 +14,10 @@ from typing import Any
 import pytest
 import requests
 
-from tests.running import Running
+from tests.running import SERVICES, Running
 
 NAME = "noise"
+TIMEOUT_S = 12  # of the shared web service, for an answer of another one
 
 
 class Fleet(Running):
@@ -46,14 +47,26 @@ class Fleet(Running):
 
     def ready(self, service: str = "web") -> list[str]:
         """Why the service says that it cannot serve; empty when it says it can."""
-        answer = requests.get(f"{self.address(service)}/readyz", timeout=10)
+        answer = requests.get(f"{self.address(service)}/readyz", timeout=60)
         reasons: list[str] = answer.json()["reasons"]
         assert (answer.status_code == 200) == (not reasons)
         return reasons
 
+    def becomes_ready(self, *services: str) -> None:
+        """Until these say that they can serve. The web service waits little for the others, and on a busy machine
+        may for a moment say that they do not answer."""
+        until(lambda: all(self.ready(service) == [] for service in services or ("web",)))
+
+    def restore(self) -> None:
+        """Starts what a test has ended."""
+        missing = [service for service in SERVICES if not self.is_running(service)]
+        if missing:
+            self.start(*missing)
+        self.becomes_ready(*SERVICES)
+
     def metrics(self, service: str) -> dict[str, float]:
         """Every sample by its name and labels, as the service writes them."""
-        text = requests.get(f"{self.address(service)}/metrics", timeout=10).text
+        text = requests.get(f"{self.address(service)}/metrics", timeout=60).text
         lines = (line.rpartition(" ") for line in text.splitlines() if line and not line.startswith("#"))
         return {name: float(value) for name, _, value in lines}
 
@@ -64,8 +77,11 @@ class Fleet(Running):
                 yield json.loads(line)
 
 
-def until(condition: Callable[[], object], seconds: float = 60) -> None:
-    """Returns when the condition holds; what requests raises counts as that it does not yet."""
+def until(condition: Callable[[], object], seconds: float = 200) -> None:
+    """Returns when the condition holds; what requests raises counts as that it does not yet.
+
+    ``seconds``: no machine is that slow; it bounds what would never come.
+    """
     deadline = time.monotonic() + seconds
     last: object = None
     while time.monotonic() < deadline:
@@ -104,5 +120,6 @@ def small_disk(folder: Path, size: str) -> Iterator[Path]:
 
 
 def remount(folder: Path, mode: str) -> None:
-    """``mode``: "ro" or "rw"."""
-    subprocess.run(["mount", "-o", f"remount,{mode}", str(folder)], check=True)
+    """``mode``: "ro" or "rw". It waits for who still writes there: answers are kept behind their responses."""
+    command = ["mount", "-o", f"remount,{mode}", str(folder)]
+    until(lambda: subprocess.run(command, capture_output=True, check=False).returncode == 0)

@@ -15,7 +15,7 @@ from clip_branches.backup import folder
 from clip_branches.backup.catalogues import check_catalogue, copy_catalogue
 from clip_branches.catalogue import Catalogue
 from clip_branches.errors import Conflict, DamagedFile, NotFound
-from tests.faults.fleet import NAME, Fleet
+from tests.faults.fleet import NAME, Fleet, until
 from tests.pipeline.support import Preprocessing, everything
 from tests.running import ROOT
 
@@ -25,7 +25,7 @@ LABELS = {"text": "red", "positive": [1, 2, 3], "negative": [9]}
 
 def command(*arguments: object) -> subprocess.CompletedProcess[str]:
     texts = [sys.executable, "-m", "clip_branches.backup", *(str(argument) for argument in arguments)]
-    return subprocess.run(texts, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
+    return subprocess.run(texts, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
 
 
 def test_a_lost_data_folder_is_put_back(own_data: Path, tmp_path: Path, fleet: Callable[..., Fleet]) -> None:
@@ -33,23 +33,31 @@ def test_a_lost_data_folder_is_put_back(own_data: Path, tmp_path: Path, fleet: C
     running = fleet()
     known = running.found(**LABELS)
     told: list[str] = []
+    failed: list[str] = []
     ended = threading.Event()
 
     def keep_saving() -> None:
         while not ended.is_set():
             name = f"search {len(told)}"
-            assert running.save(name, known["result_set"]).status_code == 201
+            answer = running.save(name, known["result_set"])
+            if answer.status_code != 201:
+                failed.append(answer.text)
+                return
             told.append(name)
 
     writer = threading.Thread(target=keep_saving)
     writer.start()
     backup = tmp_path / "backup"
+    said_before: set[str] = set()
     for _ in range(3):  # again and again: only what is new is copied
+        count = len(said_before)
+        until(lambda count=count: len(told) > count or failed)  # type: ignore[misc]
         said_before = set(told)
         done = command("create", backup, "--data-dir", own_data)
         assert done.returncode == 0, done.stderr
     ended.set()
     writer.join()
+    assert not failed
     assert "noise (generation 1)" in done.stdout
     assert command("verify", backup).returncode == 0
     picture = running.image(7).content
@@ -73,7 +81,7 @@ def test_a_lost_data_folder_is_put_back(own_data: Path, tmp_path: Path, fleet: C
 def test_a_catalogue_that_changes_meanwhile(own_data: Path, fault_models: Path, tmp_path: Path) -> None:
     """Copied over and over while images are deleted and it is compacted: every copy is one whole generation."""
     source, target = own_data / "catalogues" / NAME, tmp_path / "copy" / "catalogues" / NAME
-    generations: set[int] = set()
+    generations: list[int] = []
     failed: list[BaseException] = []
     ended = threading.Event()
 
@@ -81,7 +89,7 @@ def test_a_catalogue_that_changes_meanwhile(own_data: Path, fault_models: Path, 
         while not ended.is_set():
             try:
                 copy_catalogue(source, target)
-                generations.add(check_catalogue(target).generation)
+                generations.append(check_catalogue(target).generation)
             except BaseException as error:  # noqa: BLE001 - told by the test's own thread
                 failed.append(error)
                 return
@@ -92,10 +100,12 @@ def test_a_catalogue_that_changes_meanwhile(own_data: Path, fault_models: Path, 
     for number in range(4):
         work("delete", NAME, "--id", 5 + number)
         work("compact", NAME)
+        copied = len(generations)
+        until(lambda copied=copied: len(generations) > copied or failed)  # type: ignore[misc]
     ended.set()
     copier.join()
     assert not failed
-    assert len(generations) >= 2
+    assert len(set(generations)) >= 2
     copy_catalogue(source, target)
     assert everything(Catalogue.open(target, verify=True)) == everything(Catalogue.open(source, verify=True))
     # What the catalogue gave up is not kept for ever.

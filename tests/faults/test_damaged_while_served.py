@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,7 +12,6 @@ from tests.faults.fleet import NAME, Fleet, until
 from tests.pipeline.support import Preprocessing
 
 pytestmark = pytest.mark.slow
-QUICK = {"SEARCH_CATALOGUE_CHECK_S": "0.2", "DATA_CATALOGUE_CHECK_S": "0.2"}
 REFUSED = 'catalogue_refused{catalogue="noise"}'
 
 
@@ -24,16 +22,14 @@ def codes_of(data_dir: Path) -> list[Path]:
     )
 
 
-def test_a_damaged_new_generation_then_a_swap_then_none(
-    own_data: Path, fault_models: Path, fleet: Callable[..., Fleet]
-) -> None:
-    running = fleet(**QUICK)
+def test_a_damaged_new_generation_then_a_swap_then_none(running: Fleet, fault_models: Path) -> None:
+    own_data = running.data_dir
     before = running.found(text="red")
     folder = own_data / "catalogues" / NAME
-    whole = shutil.copytree(folder, own_data / "whole")
+    whole = Path(shutil.copytree(folder, own_data / "whole"))
 
     # A generation is prepared aside, damaged, and renamed into place while the old one is served.
-    aside = own_data / "aside"
+    aside = own_data / "aside"  # on the same disk, to be renamed
     shutil.copytree(folder, aside / "catalogues" / NAME)
     work = Preprocessing(fault_models, aside)
     work("delete", NAME, "--id", 200)
@@ -54,12 +50,14 @@ def test_a_damaged_new_generation_then_a_swap_then_none(
     whole.rename(folder)
     until(lambda: running.search(text="blue").status_code == 200)
     assert running.found(text="red")["hits"] == before["hits"]
-    assert running.metrics("search")[REFUSED] == 0
+    until(lambda: running.metrics("search")[REFUSED] == running.metrics("data")[REFUSED] == 0)
+    shutil.rmtree(own_data / "old")
+    shutil.rmtree(aside)
 
 
-def test_a_file_cut_short_under_the_service(own_data: Path, fleet: Callable[..., Fleet]) -> None:
+def test_a_file_cut_short_under_the_service(running: Fleet) -> None:
     """A mapped file that loses its bytes kills the worker that reads them (SIGBUS): it comes back, and says why not."""
-    running = fleet(**QUICK)
+    own_data = running.data_dir
     before = running.found(text="red", positive=[1, 2, 3], negative=[9])
     codes = codes_of(own_data)[0]
     content = codes.read_bytes()
@@ -71,10 +69,10 @@ def test_a_file_cut_short_under_the_service(own_data: Path, fleet: Callable[...,
         return "boxes.cbx" in answer.text or "damaged" in answer.text
 
     until(named)
-    assert any("boxes.cbx" in reason for reason in running.ready())
+    until(lambda: any("boxes.cbx" in reason for reason in running.ready()))
     assert running.image(1).status_code == 200
     codes.write_bytes(content)
     manifest = own_data / "catalogues" / NAME / "manifest.json"
     os.utime(manifest)  # looked at again at once, not within half a minute
-    until(lambda: running.ready() == [])
+    running.becomes_ready()
     assert running.found(text="red", positive=[1, 2, 3], negative=[9]) == before

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import gzip
+import shutil
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,6 +20,7 @@ from tests.faults.fleet import NAME, Fleet, until
 from tests.running import ROOT
 
 pytestmark = pytest.mark.slow
+ENDED_S = 19  # gunicorn kills after 20 s what does not end by itself
 
 
 class Collector:
@@ -51,12 +54,14 @@ class Collector:
         self._thread.start()
 
     def stop(self) -> None:
+        if not self._thread.is_alive():
+            return
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def collector() -> Iterator[Collector]:
     pytest.importorskip("opentelemetry.sdk", reason="requirements-tracing.txt is not installed")
     made = Collector()
@@ -64,9 +69,21 @@ def collector() -> Iterator[Collector]:
     made.stop()
 
 
-def test_one_id_and_one_trace_across_the_services(fleet: Callable[..., Fleet], collector: Collector) -> None:
+@pytest.fixture(scope="module")
+def traced(
+    collector: Collector, fault_data: Path, fault_models: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Fleet]:
+    """The three services, telling the collector."""
+    data_dir = Path(shutil.copytree(fault_data, tmp_path_factory.mktemp("traced") / "data"))
+    telling = {"OTLP_ENDPOINT": collector.url, "OTEL_BSP_SCHEDULE_DELAY": "100", "LOG_LEVEL": "INFO"}
+    environment = {"MODELS_DIR": str(fault_models), "SEARCH_UNLABELLED": "100"} | telling
+    with Fleet.over(data_dir, environment) as running:
+        yield running
+
+
+def test_one_id_and_one_trace_across_the_services(traced: Fleet, collector: Collector) -> None:
     """A search, an image and a saved search under one id: every service logs it, and a search is one tree of spans."""
-    running = fleet(OTLP_ENDPOINT=collector.url, OTEL_BSP_SCHEDULE_DELAY="200", LOG_LEVEL="INFO")
+    running = traced
     headers = {"X-Request-ID": "follow-me-0001"}
     body = {"text": "red", "positive": [1, 2, 3], "negative": [9]}
     answer = requests.post(f"{running.url}/api/catalogues/{NAME}/search", json=body, headers=headers, timeout=60)
@@ -78,14 +95,18 @@ def test_one_id_and_one_trace_across_the_services(fleet: Callable[..., Fleet], c
     def logged(service: str) -> list[dict[str, Any]]:
         return [line for line in running.lines(service) if line.get("request_id") == "follow-me-0001"]
 
-    until(lambda: all(logged(service) for service in ("web", "search", "data")), 10)
+    def accessed(service: str) -> list[dict[str, Any]]:
+        return [line for line in logged(service) if line["logger"] == "clip_branches.access"]
+
+    # A line is written when the response is sent, which may be after it has arrived.
+    until(lambda: [len(accessed(service)) for service in ("web", "search", "data")] == [2, 1, 1])
     for service, path in (
         ("search", f"/v1/catalogues/{NAME}/search"),
         ("data", f"/v1/catalogues/{NAME}/items/1/image"),
     ):
-        (line,) = [line for line in logged(service) if line["logger"] == "clip_branches.access"]
+        (line,) = accessed(service)
         assert (line["service"], line["path"], line["status"]) == (service, path, 200)
-        twin = next(line for line in logged("web") if line["path"] == path.replace("/v1/", "/api/"))
+        twin = next(line for line in accessed("web") if line["path"] == path.replace("/v1/", "/api/"))
         assert twin["trace_id"] == line["trace_id"]
     trace = next(line["trace_id"] for line in logged("search"))
 
@@ -95,7 +116,7 @@ def test_one_id_and_one_trace_across_the_services(fleet: Callable[..., Fleet], c
 
     whole = {"web POST /api/catalogues/<name>/search", "web POST", "search POST /v1/catalogues/<name>/search"}
     steps = {"search encode", "search train", "search query", "search explain", "search store"}
-    until(lambda: whole | steps <= set(of_trace()), 20)
+    until(lambda: whole | steps <= set(of_trace()))
     spans = {name: span for name, (_, span) in of_trace().items()}
     page, call = spans["web POST /api/catalogues/<name>/search"], spans["web POST"]
     asked = spans["search POST /v1/catalogues/<name>/search"]
@@ -105,13 +126,20 @@ def test_one_id_and_one_trace_across_the_services(fleet: Callable[..., Fleet], c
     assert not any("readyz" in name or "metrics" in name for name in spans)
 
 
-def test_a_collector_that_is_away_costs_no_request(fleet: Callable[..., Fleet]) -> None:
-    running = fleet(OTLP_ENDPOINT="http://127.0.0.1:9", OTEL_BSP_SCHEDULE_DELAY="100")
-    for number in range(20):
-        assert running.search(text=f"picture {number}").status_code == 200
-    started = time.monotonic()
-    running.stop()
-    assert time.monotonic() - started < 10
+def test_a_collector_that_is_away_costs_no_request(traced: Fleet, collector: Collector) -> None:
+    running = traced
+    collector.stop()
+
+    def ends_in_time() -> bool:
+        running.restore()
+        for number in range(20):
+            assert running.search(text=f"picture {number}").status_code == 200
+        started = time.monotonic()
+        running.stop()
+        return time.monotonic() - started < ENDED_S
+
+    # Who waits for a collector always waits; a machine that stands still for long does not do so three times.
+    assert any(ends_in_time() for _ in range(3))
 
 
 def test_without_a_collector_nothing_of_it_is_loaded() -> None:

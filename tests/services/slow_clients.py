@@ -15,7 +15,7 @@ import requests
 def connect(url: str) -> socket.socket:
     """A connection to the service at ``url``."""
     parts = urlsplit(url)
-    return socket.create_connection((str(parts.hostname), parts.port or 80), timeout=30)
+    return socket.create_connection((str(parts.hostname), parts.port or 80), timeout=120)
 
 
 def request_of(method: str, path: str, body: bytes = b"", length: int | None = None, more: str = "") -> bytes:
@@ -43,15 +43,15 @@ def answer_to(line: socket.socket) -> str:
 def metric(url: str, name: str, **labels: str) -> float:
     """The sum of a metric over all lines that have these labels."""
     total = 0.0
-    for line in requests.get(f"{url}/metrics", timeout=10).text.splitlines():
+    for line in requests.get(f"{url}/metrics", timeout=60).text.splitlines():
         found = re.fullmatch(rf"{name}(?:\{{(.*)\}})? (\S+)", line)
         if found and all(f'{label}="{value}"' in (found[1] or "") for label, value in labels.items()):
             total += float(found[2])
     return total
 
 
-def wait_until(condition: Callable[[], bool], seconds: float = 30) -> float:
-    """Until the condition holds; how long that took."""
+def wait_until(condition: Callable[[], bool], seconds: float = 200) -> float:
+    """Until the condition holds; how long that took. No machine is so slow: it bounds what would never come."""
     begun = time.monotonic()
     while not condition():
         if time.monotonic() - begun > seconds:

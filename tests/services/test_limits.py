@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import json
+import shutil
+import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 import requests
@@ -15,14 +20,40 @@ from clip_branches.service.gunicorn import HEADER_BYTES, HEADERS, REQUEST_LINE
 from tests.many import build_many
 from tests.services.conftest import NAME
 from tests.services.slow_clients import answer_to, connect, cpu_seconds, metric, request_of, wait_until
-from tests.services.test_gunicorn import Process, heavy, start
+from tests.services.test_gunicorn import Process, heavy
 
-__all__ = ["start"]
 pytestmark = pytest.mark.slow
 SEARCH = f"/v1/catalogues/{NAME}/search"
+Starting = Callable[..., Process]
 
 
-def test_requests_beyond_the_limits_of_their_form_are_refused(start: Callable[..., Process]) -> None:
+@pytest.fixture(scope="module")
+def data_dir(noise_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the data folder, with "many": 60,000 images."""
+    folder = tmp_path_factory.mktemp("limits") / "data"
+    shutil.copytree(noise_data, folder, ignore=shutil.ignore_patterns("answers", "cache"))
+    build_many(folder, folder / "catalogues" / NAME, count=60_000)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def start(data_dir: Path, tiny_models: Path) -> Iterator[Starting]:
+    """Starts a service, or gives the one that runs with the same settings: every test leaves it with nothing to do."""
+    processes: dict[str, Process] = {}
+
+    def one(service: str, **settings: object) -> Process:
+        key = f"{service} {settings}"
+        if key not in processes:
+            processes[key] = Process(service, data_dir, tiny_models, **settings)
+            processes[key].start()
+        return processes[key]
+
+    yield one
+    for process in processes.values():
+        process.send(signal.SIGKILL)
+
+
+def test_requests_beyond_the_limits_of_their_form_are_refused(start: Starting) -> None:
     data = start("data")
     data.wait("/livez")
     ids = ",".join(str(2**62 + number) for number in range(1_000))
@@ -46,29 +77,30 @@ def test_requests_beyond_the_limits_of_their_form_are_refused(start: Callable[..
         if said != ("200", "503"):
             error = json.loads(answer.partition("\r\n\r\n")[2])["error"]
             assert {"code", "message"} <= error.keys(), error
-    assert requests.get(f"{data.url}/livez", timeout=5).ok
+    assert requests.get(f"{data.url}/livez", timeout=60).ok
 
 
-def test_a_client_that_never_closes_keeps_nobody_waiting(start: Callable[..., Process]) -> None:
-    """Eight who are refused and stay connected: to linger for each, one after another, would take sixteen seconds."""
+def test_a_client_that_never_closes_keeps_nobody_waiting(start: Starting) -> None:
+    """Who is refused and stays connected: to linger for each, one after another, would take sixty seconds."""
     data = start("data")
     data.wait("/livez")
-    rude = [connect(data.url) for _ in range(8)]
+    rude = [connect(data.url) for _ in range(30)]
+    begun = time.monotonic()
     try:
         for line in rude:
             line.sendall(b"NONSENSE\r\n\r\n")
-        time.sleep(0.3)
-        begun = time.monotonic()
-        assert requests.get(f"{data.url}/livez", timeout=30).ok
-        assert time.monotonic() - begun < 5
+        for line in rude:
+            assert line.recv(1_000)  # each is told; none is done
+        assert requests.get(f"{data.url}/livez", timeout=120).ok
+        assert time.monotonic() - begun < 20
     finally:
         for line in rude:
             line.close()
 
 
 @pytest.mark.parametrize("service", ["search", "web"])
-def test_more_requests_than_places_are_told_to_come_back(start: Callable[..., Process], service: str) -> None:
-    process = start(service, threads=2, waiting=3, wait_s=30)
+def test_more_requests_than_places_are_told_to_come_back(start: Starting, service: str) -> None:
+    process = start(service, threads=2, waiting=3, wait_s=500, receive_s=500)
     process.wait("/livez")
     path = SEARCH if service == "search" else f"/api/catalogues/{NAME}/search"
     held = [connect(process.url) for _ in range(9)]
@@ -77,10 +109,10 @@ def test_more_requests_than_places_are_told_to_come_back(start: Callable[..., Pr
             line.sendall(request_of("POST", path, b'{"text"', length=100))
         wait_until(lambda: metric(process.url, "http_requests_held") == 5)
         wait_until(lambda: metric(process.url, "http_requests_total", status="503") >= 4)
-        answer = requests.post(process.url + path, json={"text": "red"}, timeout=10)
+        answer = requests.post(process.url + path, json={"text": "red"}, timeout=60)
         assert (answer.status_code, answer.headers["Retry-After"]) == (503, "1")
         assert answer.json()["error"]["code"] == "service_unavailable"
-        assert requests.get(f"{process.url}/livez", timeout=5).ok
+        assert requests.get(f"{process.url}/livez", timeout=60).ok
         assert metric(process.url, "http_requests_waiting") == 3
     finally:
         for line in held:
@@ -88,14 +120,14 @@ def test_more_requests_than_places_are_told_to_come_back(start: Callable[..., Pr
     wait_until(lambda: metric(process.url, "http_requests_held") == 0)
 
 
-def test_the_data_service_tells_more_than_it_can_to_come_back(start: Callable[..., Process]) -> None:
-    data = start("data", threads=1, waiting=1, wait_s=30)
+def test_the_data_service_tells_more_than_it_can_to_come_back(start: Starting) -> None:
+    data = start("data", threads=1, waiting=1, wait_s=500)
     data.wait()
     statuses: list[int] = []
 
     def look(item: int) -> None:
         url = f"{data.url}/v1/catalogues/{NAME}/items/{item}/image?width=320"
-        statuses.append(requests.get(url, timeout=30).status_code)
+        statuses.append(requests.get(url, timeout=120).status_code)
 
     for first in range(1, 200, 24):
         threads = [threading.Thread(target=look, args=(item,)) for item in range(first, first + 24)]
@@ -106,55 +138,55 @@ def test_the_data_service_tells_more_than_it_can_to_come_back(start: Callable[..
         if {200, 503} <= set(statuses):
             break
     assert set(statuses) == {200, 503}
-    assert metric(data.url, "http_requests_held") == 0
+    wait_until(lambda: metric(data.url, "http_requests_held") == 0)
 
 
-def test_a_client_that_sends_too_slowly_is_cut_off(start: Callable[..., Process]) -> None:
+def test_a_client_that_sends_too_slowly_is_cut_off(start: Starting) -> None:
     search = start("search", receive_s=1)
     search.wait("/livez")
-    begun = time.monotonic()
     with connect(search.url) as head, connect(search.url) as body:
         head.sendall(b"GET /livez HTTP/1.1\r\nHost:")
         body.sendall(request_of("POST", SEARCH, b'{"text', length=50))
         for _ in range(4):  # each byte comes well in time: it is the whole that counts
             time.sleep(0.3)
-            head.sendall(b"x")
+            with contextlib.suppress(OSError):  # cut off already, where this thread had to wait
+                head.sendall(b"x")
+        # Without a limit both would last for ever.
         assert answer_to(head) == ""
         assert answer_to(body).startswith("HTTP/1.1 400")
-    assert time.monotonic() - begun < 10
-    assert metric(search.url, "http_requests_held") == 0
+    wait_until(lambda: metric(search.url, "http_requests_held") == 0)
 
 
-def test_a_client_that_reads_too_slowly_is_cut_off(start: Callable[..., Process], own_data: Path) -> None:
-    build_many(own_data, own_data / "catalogues" / NAME, count=60_000)
+def test_a_client_that_reads_too_slowly_is_cut_off(start: Starting) -> None:
     search = start("search", receive_s=1)
     search.wait()
     result_set = search.search("many", text="red")["result_set"]
+    path = f"/v1/catalogues/many/results/{result_set}/export?format=json"
+    whole = len(requests.get(search.url + path, timeout=120).content)
     with connect(search.url) as line:
-        line.sendall(request_of("GET", f"/v1/catalogues/many/results/{result_set}/export?format=json"))
-        line.recv(1_000)
-        wait_until(lambda: metric(search.url, "http_requests_held") == 1)
-        assert wait_until(lambda: metric(search.url, "http_requests_held") == 0, 20) < 15
+        line.sendall(request_of("GET", path))
+        received = len(line.recv(1_000))
+        wait_until(lambda: metric(search.url, "http_requests_held") == 0)  # else for ever
+        assert received + len(answer_to(line)) < whole
 
 
-def test_work_that_takes_too_long_is_stopped(start: Callable[..., Process]) -> None:
+def test_work_that_takes_too_long_is_stopped(start: Starting) -> None:
     search = start("search", request_s=0.01)
     search.wait()
     answer = requests.post(
-        search.url + SEARCH, json={"positive": [1, 2, 3], "negative": [4], "model": "ensemble"}, timeout=30
+        search.url + SEARCH, json={"positive": [1, 2, 3], "negative": [4], "model": "ensemble"}, timeout=120
     )
     assert answer.status_code == 503
     assert answer.json()["error"]["code"] == "time_limit"
     assert "Retry-After" in answer.headers
 
 
-def test_an_export_ends_with_its_client(start: Callable[..., Process], own_data: Path) -> None:
+def test_an_export_ends_with_its_client(start: Starting, data_dir: Path) -> None:
     """A zip of images that all have to be looked for, and are not there: nothing is ever sent that could fail."""
-    build_many(own_data, own_data / "catalogues" / NAME, count=60_000)
     search = start("search")
     search.wait()
     result_set = search.search("many", text="red")["result_set"]
-    (own_data / "sources" / "many" / "same.png").write_bytes(b"another file" * 100_000)
+    (data_dir / "sources" / "many" / "same.png").write_bytes(b"another file" * 100_000)
     with connect(search.url) as line:
         line.sendall(request_of("GET", f"/v1/catalogues/many/results/{result_set}/export?format=zip"))
         wait_until(lambda: metric(search.url, "http_requests_held") == 1)
@@ -163,34 +195,47 @@ def test_an_export_ends_with_its_client(start: Callable[..., Process], own_data:
     _assert_rests(search)
 
 
-def test_searches_end_with_their_clients(start: Callable[..., Process], own_data: Path) -> None:
+def test_searches_end_with_their_clients(start: Starting) -> None:
     """Also those that came by way of the web service, which waits for the answer on their behalf."""
-    build_many(own_data, own_data / "catalogues" / NAME, count=60_000)
     search = start("search")
     web = start("web", search_url=search.url)
     search.wait()
     web.wait("/livez")
     search.search(**heavy("many", 90))
+    seeds = itertools.count(1)
     for url, path in ((search.url, "/v1/catalogues/many/search"), (web.url, "/api/catalogues/many/search")):
-        cancelled = metric(search.url, "http_requests_total", status="499")
-        lines = [connect(url) for _ in range(8)]
-        for seed, line in enumerate(lines):
-            body = heavy("many", seed + (20 if url == web.url else 0))
-            body.pop("name")
-            line.sendall(request_of("POST", path, json.dumps(body).encode()))
-        wait_until(lambda: metric(search.url, "http_requests_held") > 4)
-        for line in lines:
-            line.close()
-        _assert_rests(search)
-        # At most those that had a core already were answered; nobody did the work of the others.
-        assert metric(search.url, "http_requests_total", status="499") - cancelled >= 4
-    assert metric(web.url, "http_requests_held") == 0
+        # At most those that had a core already were answered; nobody did the work of the others. Where this process
+        # stood still for long, all were answered before it hung up: then it asks again.
+        assert any(_cancelled(search, url + path, seeds) >= 4 for _ in range(8))
+    wait_until(lambda: metric(web.url, "http_requests_held") == 0)
+
+
+def _cancelled(search: Process, url: str, seeds: Iterator[int]) -> float:
+    """Eight searches whose clients hang up as soon as they are there; how many of them ended with that."""
+
+    def ended(status: str) -> float:
+        return metric(search.url, "http_requests_total", route="/v1/catalogues/<name>/search", status=status)
+
+    answered, cancelled = ended("200"), ended("499")
+    lines = [connect(url) for _ in range(8)]
+    for line in lines:
+        body = heavy("many", next(seeds))
+        body.pop("name")
+        line.sendall(request_of("POST", urlsplit(url).path, json.dumps(body).encode()))
+    wait_until(lambda: ended("200") - answered + metric(search.url, "http_requests_held") > 4)
+    for line in lines:
+        line.close()
+    _assert_rests(search)
+    return ended("499") - cancelled
 
 
 def _assert_rests(process: Process) -> None:
-    """The service does nothing any more: no request is held, and no processor time is used."""
-    wait_until(lambda: metric(process.url, "http_requests_held") == 0, 10)
-    wait_until(lambda: _used(process) < 0.15, 20)
+    """The service does nothing any more: no request is held, and no processor time is used.
+
+    What goes on without its client takes a minute and more: the limits are far below that, on any machine.
+    """
+    wait_until(lambda: metric(process.url, "http_requests_held") == 0, 25)
+    wait_until(lambda: _used(process) < 0.15, 25)
 
 
 def _used(process: Process) -> float:
