@@ -142,4 +142,4 @@ def test_without_a_collector_nothing_of_it_is_loaded() -> None:
         "create_app().test_client().get('/livez')\n"
         "sys.exit(any(name.startswith('opentelemetry') for name in sys.modules))\n"
     )
-    assert subprocess.run([sys.executable, "-c", script], cwd=ROOT, timeout=60, check=False).returncode == 0
+    assert subprocess.run([sys.executable, "-c", script], cwd=ROOT, timeout=300, check=False).returncode == 0
