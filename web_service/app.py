@@ -10,6 +10,7 @@ from clip_branches.service import create_base_app
 from clip_branches.service.figures import DiskFigures
 from clip_branches.settings import WebSettings
 from web_service import api, pages, security
+from web_service.entry import origin
 from web_service.keeping import routes as keeping
 from web_service.keeping.answers import Answers
 from web_service.keeping.collector import Collector
@@ -49,6 +50,7 @@ def create_app(settings: WebSettings | None = None) -> OpenAPI:
     app.jinja_env.trim_blocks = True
     app.jinja_env.lstrip_blocks = True
     security.register(app)
+    origin.register(app)
     api.register(app, search=search, data=data)
     database, answers = Database(settings.database), Answers(search, data)
     app.extensions["database"] = database

@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Iterator, Mapping
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 import requests
 from flask import Response, current_app, has_request_context, request
@@ -55,7 +56,7 @@ class Upstream:
         that names it and says when to try again.
         """
         headers = {name: request.headers[name] for name in _REQUEST_HEADERS if name in request.headers}
-        headers |= {"Accept-Encoding": "identity"} | _headers()
+        headers |= {"Accept-Encoding": "identity"} | self._headers(request.method, path)
         query = request.query_string.decode("latin-1")
         try:
             answer = self._send(
@@ -76,7 +77,7 @@ class Upstream:
                 "POST",
                 self._url + path,
                 json=body,
-                headers={"Accept-Encoding": "identity"} | _headers(),
+                headers={"Accept-Encoding": "identity"} | self._headers("POST", path),
                 timeout=self._timeout,
             )
         except requests.RequestException:
@@ -88,12 +89,13 @@ class Upstream:
 
         An error that the service answers with is raised as what it is there; no answer is ServiceUnavailable.
         """
+        method = "GET" if body is None else "POST"
         try:
             answer = self._send(
-                "GET" if body is None else "POST",
+                method,
                 self._url + path,
                 json=body,
-                headers=_headers(),
+                headers=self._headers(method, path),
                 timeout=self._timeout,
             )
             told = answer.json()
@@ -117,7 +119,8 @@ class Upstream:
     def get_json(self, path: str, *, timeout_s: float) -> dict[str, Any]:
         """The JSON object at ``path``; raises ServiceUnavailable when there is none to be had in time."""
         try:
-            answer = self._send("GET", self._url + path, headers=_headers(), timeout=(CONNECT_TIMEOUT_S, timeout_s))
+            headers = self._headers("GET", path)
+            answer = self._send("GET", self._url + path, headers=headers, timeout=(CONNECT_TIMEOUT_S, timeout_s))
             answer.raise_for_status()
             body = answer.json()
         except requests.RequestException as error:
@@ -151,6 +154,10 @@ class Upstream:
             f"try again in {RETRY_AFTER_S} seconds (the page does so by itself)."
         )
 
+    def _headers(self, method: str, path: str) -> dict[str, str]:
+        """The request's id, and whoever it is from: the services behind this one keep private catalogues themselves."""
+        return upstream_headers() | current_app.extensions["guard"].identity(method, _told_path(self._url, path))
+
     def _send(self, method: str, url: str, **options: Any) -> requests.Response:
         started = time.perf_counter()
         outcome = "failed"
@@ -182,9 +189,11 @@ class Upstream:
                 return self._session.request(method, url, stream=True, allow_redirects=False, **options)
 
 
-def _headers() -> dict[str, str]:
-    """The request's id, and whoever it is from: the services behind this one keep private catalogues themselves."""
-    return upstream_headers() | current_app.extensions["guard"].identity()
+def _told_path(url: str, path: str) -> str:
+    """The path as the service behind ``url`` is told it: as the address is really sent, then decoded."""
+    sent = requests.PreparedRequest()
+    sent.prepare_url(url + path, None)
+    return unquote(sent.path_url.partition("?")[0].removeprefix(urlsplit(url).path))
 
 
 def _body(answer: requests.Response) -> Iterator[bytes]:

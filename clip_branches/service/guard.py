@@ -73,7 +73,7 @@ class Guard:
         """Whoever the request says it is from, and proves it; None where it says nothing."""
         passed_on = request.headers.get(ON_BEHALF_OF)
         if passed_on is not None:
-            return self.passing.caller(passed_on)
+            return self.passing.caller(passed_on, request.method, request.path)
         kind, _, token = request.headers.get("Authorization", "").partition(" ")
         if kind.lower() == "bearer":
             known = self.ring.caller(token.strip())
@@ -82,11 +82,14 @@ class Guard:
             return known
         return self.also()
 
-    def identity(self) -> dict[str, str]:
-        """The header that passes the caller on to another service, where that can need it."""
+    def identity(self, method: str, path: str) -> dict[str, str]:
+        """The header that passes the caller on with a request to another service, where that can need it.
+
+        ``path``: decoded, and without what the other service's own address begins with.
+        """
         if self.is_open and not self.passing.is_possible:
             return {}
-        return {ON_BEHALF_OF: self.passing.signed(current_caller())}
+        return {ON_BEHALF_OF: self.passing.signed(current_caller(), method, path)}
 
 
 def register(app: Flask, settings: ServiceSettings) -> Guard:

@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 import requests
@@ -182,21 +183,48 @@ def test_the_neighbours_calls_see_no_more(platform: Running, keys: dict[str, str
     assert PRIVATE in requests.get(f"{url}/indices-list", timeout=30).json()
     ada = KeyRing(platform.data_dir).caller(keys["ada"])
     assert ada is not None
-    headers = {ON_BEHALF_OF: Passing(platform.data_dir).signed(ada)}
-    assert requests.get(f"{url}/indices-list", headers=headers, timeout=30).json() == [NAME]
+
+    def as_ada(method: str, path: str, **options: Any) -> requests.Response:
+        headers = {ON_BEHALF_OF: Passing(platform.data_dir).signed(ada, method, path)}
+        return requests.request(method, url + path, headers=headers, timeout=60, **options)
+
+    assert as_ada("GET", "/indices-list").json() == [NAME]
     for path, body in (
         ("/knn-service", {"text": "red", "indice_name": PRIVATE}),
         ("/metadata", {"ids": [1], "indice_name": PRIVATE}),
         (f"/v1/catalogues/{PRIVATE}/image-search", {"input_type": "text", "query": "red"}),
         (f"/v1/catalogues/{PRIVATE}/export", {"format": "csv", "name": "x", "ids": [1], "recipe": {}}),
     ):
-        hidden = requests.post(url + path, json=body, headers=headers, timeout=60)
-        absent = requests.post(
-            (url + path).replace(PRIVATE, OTHER),
-            json=json.loads(json.dumps(body).replace(PRIVATE, OTHER)),
-            headers=headers,
-            timeout=60,
-        )
+        hidden = as_ada("POST", path, json=body)
+        other = json.loads(json.dumps(body).replace(PRIVATE, OTHER))
+        absent = as_ada("POST", path.replace(PRIVATE, OTHER), json=other)
         assert (hidden.status_code, hidden.text.replace(PRIVATE, OTHER)) == (404, absent.text)
-    first = requests.post(f"{url}/knn-service", json={"text": "red", "num_images": 1}, headers=headers, timeout=60)
-    assert first.status_code == 200
+    assert as_ada("POST", "/knn-service", json={"text": "red", "num_images": 1}).status_code == 200
+
+
+def test_an_identity_that_somebody_caught_opens_nothing_else(platform: Running, keys: dict[str, str]) -> None:
+    """A header of one request, sent again with others: to another route, catalogue, method and service."""
+    ward = KeyRing(platform.data_dir).caller(keys["ward"])
+    assert ward is not None
+    asked = f"/v1/catalogues/{PRIVATE}/items/1"
+    caught = {ON_BEHALF_OF: Passing(platform.data_dir).signed(ward, "GET", asked)}
+    data, search = platform.address("data"), platform.address("search")
+    assert requests.get(data + asked, headers=caught, timeout=60).status_code == 200
+    for method, address in (
+        ("GET", f"{data}{asked}/image"),
+        ("GET", f"{data}/v1/catalogues/{PRIVATE}/items?ids=1"),
+        ("GET", f"{data}/v1/catalogues/{NAME}/items/1"),
+        ("HEAD", data + asked),
+        ("GET", f"{search}/v1/catalogues"),
+        ("POST", f"{search}/v1/catalogues/{PRIVATE}/search"),
+    ):
+        again = requests.request(method, address, headers=caught, json={}, timeout=60)
+        assert again.status_code == 401, (method, address, again.text)
+
+
+@pytest.mark.parametrize("name", ["a b", "%41", "..", "é", "a%2Fb", "x" * 5_000, "%", "a+b", "~a", "%C3%28"])
+def test_names_of_any_letters_are_passed_on_as_they_are(platform: Running, keys: dict[str, str], name: str) -> None:
+    """What was signed is what is asked, however an address is written: there is no such catalogue, and no 401."""
+    for path in (f"/api/catalogues/{quote(name)}/items/1", f"/api/catalogues/{name}/items/1"):
+        answer = ask(platform, keys["ada"], path)
+        assert answer.status_code in (400, 404), (path[:50], answer.text)

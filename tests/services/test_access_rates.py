@@ -115,7 +115,7 @@ def test_what_another_service_has_counted_is_not_counted_again(data: Callable[..
     caller = KeyRing(tmp_path).caller(key)
     assert caller is not None
     client = data(rate_limit="1/minute").test_client()
-    headers = {ON_BEHALF_OF: Passing(tmp_path).signed(caller)}
+    headers = {ON_BEHALF_OF: Passing(tmp_path).signed(caller, "GET", PATH)}
     assert [client.get(PATH, headers=headers).status_code for _ in range(4)] == [200] * 4
 
 

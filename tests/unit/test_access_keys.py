@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import stat
-import time
 from pathlib import Path
 
 import pytest
@@ -15,6 +14,9 @@ from clip_branches.access import LOCAL, Caller, KeyRing, Passing
 from clip_branches.access.commands import main
 from clip_branches.access.tokens import Token, is_of, new_token, read_token
 from clip_branches.errors import ClipBranchesError, DamagedFile, NotAuthenticated, StorageError
+from tests.clock import Clock
+
+ASKED = ("GET", "/v1/catalogues/demo/items")
 
 
 def access(data_dir: Path, *arguments: str) -> Result:
@@ -170,35 +172,49 @@ def test_an_identity_is_passed_on_whole_and_only_when_signed(tmp_path: Path) -> 
     caller = Caller("key:1", "Ada é", frozenset(("read",)), frozenset(("x",)), frozenset(("y",)))
     assert not passing.is_possible
     with pytest.raises(NotAuthenticated):
-        passing.caller("anything")
-    value = passing.signed(caller)
+        passing.caller("anything", *ASKED)
+    value = passing.signed(caller, *ASKED)
     assert value.isascii()
-    assert Passing(tmp_path / "a").caller(value) == caller
-    assert passing.caller(passing.signed(LOCAL)) == LOCAL
+    assert Passing(tmp_path / "a").caller(value, *ASKED) == caller
+    assert passing.caller(passing.signed(LOCAL, *ASKED), *ASKED) == LOCAL
     assert stat.S_IMODE((tmp_path / "a" / "access" / "secret").stat().st_mode) == 0o600
-    for wrong in (other.signed(caller), value[:-1], "x" + value, "", "a.b", value.split(".")[0]):
+    for wrong in (other.signed(caller, *ASKED), value[:-1], "x" + value, "", "a.b", value.split(".")[0]):
         with pytest.raises(NotAuthenticated):
-            passing.caller(wrong)
+            passing.caller(wrong, *ASKED)
 
 
-def test_an_identity_is_not_good_for_long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    "other",
+    [("POST", ASKED[1]), ("GET", ASKED[1] + "/1"), ("GET", "/v1/catalogues/patients/items"), ("GET", ""), ("get", "é")],
+)
+def test_an_identity_is_good_for_the_request_that_it_was_signed_for(tmp_path: Path, other: tuple[str, str]) -> None:
     passing = Passing(tmp_path)
-    value = passing.signed(LOCAL)
-    now = time.time()
-    monkeypatch.setattr(time, "time", lambda: now + 62)
+    with pytest.raises(NotAuthenticated, match="another request"):
+        passing.caller(passing.signed(LOCAL, *ASKED), *other)
+    assert passing.caller(passing.signed(LOCAL, *other), *other) == LOCAL
+
+
+@pytest.mark.parametrize("ahead", [62, -62])
+def test_an_identity_is_not_good_for_long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ahead: int) -> None:
+    """Nor is one of a service whose clock is that far ahead or behind."""
+    passing, clock = Passing(tmp_path), Clock(monkeypatch)
+    value = passing.signed(LOCAL, *ASKED)
+    clock.moves_on(ahead * 0.9)
+    assert passing.caller(value, *ASKED) == LOCAL
+    clock.moves_on(ahead * 0.1)
     with pytest.raises(NotAuthenticated, match="60 seconds"):
-        passing.caller(value)
+        passing.caller(value, *ASKED)
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
 def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     tmp_path.chmod(0o500)
     with pytest.raises(StorageError, match="secret"):
-        Passing(tmp_path).signed(LOCAL)
+        Passing(tmp_path).signed(LOCAL, *ASKED)
 
 
 def test_a_secret_that_was_cut_short_is_named(tmp_path: Path) -> None:
     (tmp_path / "access").mkdir()
     (tmp_path / "access" / "secret").write_text("short")
     with pytest.raises(ClipBranchesError, match="secret"):
-        Passing(tmp_path).signed(LOCAL)
+        Passing(tmp_path).signed(LOCAL, *ASKED)

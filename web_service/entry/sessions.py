@@ -21,10 +21,10 @@ from clip_branches.errors import NotAllowed
 from clip_branches.service.guard import Guard
 from clip_branches.settings import WebSettings
 from web_service.entry.ended import Ended
+from web_service.entry.origin import CHANGING
 
 _WHO = "who"
 _ID = re.compile(r"[0-9a-f]{32}")
-_CHANGING = ("POST", "PUT", "PATCH", "DELETE")
 
 
 class _Cookie(SecureCookieSessionInterface):
@@ -84,7 +84,7 @@ class Sessions:
 
     def protect(self) -> None:
         """NotAllowed for a change that does not prove to come from this page; keys, sent by hand, prove enough."""
-        if request.method in _CHANGING and g.get("by_session", False):
+        if request.method in CHANGING and g.get("by_session", False):
             self.protect_form()
 
     def protect_form(self) -> None:
