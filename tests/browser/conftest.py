@@ -73,11 +73,13 @@ def meet(browser: Browser, services: Running) -> Iterator[Meet]:
         people.append(Person(context.new_page(), url))
         return people[-1]
 
-    yield _meet
-    for person in people:
-        person.has_seen_no_fault()
-    for context in contexts:
-        context.close()
+    try:
+        yield _meet
+        for person in people:
+            person.has_seen_no_fault()
+    finally:
+        for context in contexts:
+            context.close()
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import requests
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from tests.browser.person import PHONE, Meet, Person, number
 
@@ -133,6 +133,22 @@ def test_alike_stands_with_alike_and_all_of_it(searching: Person) -> None:
     assert searching.id_of(0) == answer["hits"][0]["id"]
     searching.page.select_option("#order", "best")
     expect(searching.cell(0)).to_have_attribute("data-id", str(best))
+
+
+def test_a_view_that_is_loaded_late_finds_its_reader_gone(searching: Person) -> None:
+    page, script = searching.page, re.compile(r"/tools/map\.js")
+    held: list[Route] = []
+    page.route(script, lambda route: held.append(route))
+    with page.expect_request(script):
+        page.click("#tab-map")
+    page.click("#home")
+    expect(page.locator("#welcome")).to_be_visible()
+    with page.expect_response(script):
+        held[0].continue_()
+    page.unroute(script)
+    # Nothing has gone wrong, and the next one who wants it gets it.
+    searching.search("a green tree")
+    _opens_the_map(searching)
 
 
 def test_figures_say_what_the_api_says_and_filter(searching: Person) -> None:

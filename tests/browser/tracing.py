@@ -29,7 +29,7 @@ class Trace:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._session.send("Tracing.end")
-        for _ in range(600):
+        for _ in range(2_400):
             if self._complete:
                 return
             self._page.wait_for_timeout(50)

@@ -14,7 +14,10 @@ export function startHead() {
   for (const tab of $$("#tabs [role=tab]")) tab.addEventListener("click", () => app.show(tab.dataset.tab));
   $("#tabs").addEventListener("keydown", moveBetweenTabs);
   $("#shown-all").addEventListener("click", () => app.filter({}));
-  $("#keep").addEventListener("click", async () => (await import("./tools/keep.js")).openKeep());
+  $("#keep").addEventListener("click", async () => {
+    const { openKeep } = await import("./tools/keep.js");
+    if (app.round?.response) openKeep();
+  });
   $("#order").addEventListener("change", ({ target }) => app.orderBy(target.value));
   $("#check-start").addEventListener("click", () => app.show("check"));
   app.on("answer", drawHead);

@@ -104,7 +104,7 @@ function partOf(session, round) {
     },
     (error) => {
       app.emit("problem", error.message);
-      if (session.filtered) app.filter({});
+      if (app.session === session && session.filtered) app.filter({});
     },
   );
   return null;

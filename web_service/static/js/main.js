@@ -87,14 +87,18 @@ app.on("labels", (ids) => {
   app.emit("say", `${what}${ids.length > 1 ? `: ${pictures(ids.length)}` : ""}. ${t("say.counts", { right, wrong })}`);
 });
 // What not everybody needs is loaded when somebody does.
+const TOOLS = { map: () => import("./tools/map.js"), figures: () => import("./tools/figures.js"), next: () => import("./tools/next.js") };
 let checking = null;
 app.on("answer", async () => {
   const tab = app.round?.response ? app.session.tab : null;
   $("#next-line").hidden = tab !== "next";
   if (tab === "check") checking ??= import("./tools/check.js").then(({ startCheck }) => startCheck(grid));
-  if (tab === "map") (await import("./tools/map.js")).openMap({ selection, look });
-  if (tab === "figures") (await import("./tools/figures.js")).openFigures();
-  if (tab === "next") (await import("./tools/next.js")).loadNext();
+  const loaded = await TOOLS[tab]?.();
+  // Until it is there, somebody may have gone on to something else.
+  if (!loaded || app.session?.tab !== tab || !app.round.response) return;
+  if (tab === "map") loaded.openMap({ selection, look });
+  if (tab === "figures") loaded.openFigures();
+  if (tab === "next") loaded.loadNext();
 });
 app.on("recovered", () => grid.retryMissing());
 

@@ -20,7 +20,10 @@ export function startScope() {
   });
   $("#add-text").addEventListener("blur", () => $("#add-text").value.trim() || closeInput());
   $("#add-text").addEventListener("keydown", (event) => event.key === "Escape" && closeInput({ focus: true }));
-  $("#filter-button").addEventListener("click", async () => (await import("./tools/filters.js")).openFilters());
+  $("#filter-button").addEventListener("click", async () => {
+    const { openFilters } = await import("./tools/filters.js");
+    if (app.session) openFilters();
+  });
   for (const topic of ["session", "answer", "boxes"]) app.on(topic, drawScope);
 }
 

@@ -50,6 +50,7 @@ async function judgeRest(grid) {
   if (tab !== "check" || !round.checkHits) return;
   const last = grid.onScreen().at(-1) ?? -1;
   await round.checkHits.need(0, last);
+  if (app.round !== round) return;
   const ids = Array.from({ length: last + 1 }, (_, i) => round.checkHits.at(i)?.id);
   app.mark(ids.filter((id) => id !== undefined && !round.draft.has(id)), WRONG);
 }

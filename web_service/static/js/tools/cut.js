@@ -21,8 +21,8 @@ $("#cut-own").addEventListener("click", () => app.adjust({ cut: null }));
 /** Shows where the answer's cut lies among those that can be chosen. */
 export async function drawCut() {
   const { session } = app;
+  if (!session?.round.response) return;
   const { round } = session;
-  if (!round.response) return;
   $("#cut-own").hidden = round.cut === null;
   if (drawn?.round !== round) {
     drawn = null;
