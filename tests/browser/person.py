@@ -202,6 +202,10 @@ class Person:
         # The browser itself reports each failed request; where a service is stopped on purpose, they are expected.
         if self.expects_failures and message.text.startswith("Failed to load resource"):
             return
+        # Chromium drops what it loads whenever the machine gets or loses a network, even what comes from the machine
+        # itself; containers come and go beside the tests.
+        if "net::ERR_NETWORK_CHANGED" in message.text:
+            return
         self.faults.append(f"{message.type}: {message.text} ({message.location.get('url')})")
 
     def _watch(self, request: Request) -> None:
