@@ -1,4 +1,4 @@
-"""The command line: ``python -m clip_branches.access add | list | revoke | allow | disallow | private | public``."""
+"""``python -m clip_branches.access add | list | revoke | allow | disallow | private | public | rotate``."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from pydantic import BaseModel, ValidationError
 from clip_branches.access import keyfile
 from clip_branches.access.caller import SCOPES
 from clip_branches.access.keyfile import Grant, Key, KeyFile, Rights
+from clip_branches.access.secret import SharedSecret
 from clip_branches.access.tokens import new_token
 from clip_branches.errors import ClipBranchesError
 
@@ -159,6 +160,23 @@ def public(path: Path, catalogue: str) -> None:
     """Show a catalogue to everybody who may read."""
     _change(path, lambda file: _with_private(file, [name for name in file.private if name != catalogue]))
     click.echo(f"{catalogue} is there for everybody who may read.")
+
+
+@main.command()
+@click.option("--finish", is_flag=True, help="Accept nothing any more that a former secret has signed.")
+@click.pass_obj
+def rotate(path: Path, finish: bool) -> None:
+    """Replace the secret that signs sessions and what services say to each other; nobody is logged out before --finish.
+
+    Services see it with the next request, without a restart.
+    """
+    secret = SharedSecret(path.parent.parent)
+    if finish:
+        count = _told(secret.forget)
+        click.echo(f"{count} former secrets are forgotten: the newest alone is accepted.")
+    else:
+        _told(secret.rotate)
+        click.echo("A new secret signs. What was signed before is accepted until `rotate --finish`.")
 
 
 def _with_private(file: KeyFile, names: list[str]) -> KeyFile:

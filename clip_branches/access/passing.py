@@ -25,12 +25,11 @@ class Passing:
 
     def __init__(self, data_dir: Path) -> None:
         self._secret = SharedSecret(data_dir)
-        self._signer: URLSafeSerializer | None = None
 
     @property
     def is_possible(self) -> bool:
         """Whether the services share a secret already."""
-        return self._signer is not None or self._secret.exists
+        return self._secret.exists
 
     def signed(self, caller: Caller, method: str, path: str) -> str:
         """The value of the header ``ON_BEHALF_OF`` of a request; ``path``: as a service is told it, decoded."""
@@ -73,9 +72,7 @@ class Passing:
         )
 
     def _signing(self) -> URLSafeSerializer:
-        if self._signer is None:
-            self._signer = URLSafeSerializer(self._secret.key_for("on-behalf-of"), salt="caller")
-        return self._signer
+        return URLSafeSerializer(list(self._secret.keys_for("on-behalf-of")), salt="caller")
 
 
 def _digest(method: str, path: str) -> str:

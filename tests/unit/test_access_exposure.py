@@ -73,7 +73,7 @@ def test_what_a_server_listens_on_counts_not_what_the_settings_say(tmp_path: Pat
 
 
 def test_the_pages_service_may_be_the_only_one_to_get_in(tmp_path: Path) -> None:
-    SharedSecret(tmp_path).key_for("test")
+    SharedSecret(tmp_path).keys_for("test")
     check_exposure(SearchSettings(host="0.0.0.0", data_dir=tmp_path))
     with pytest.raises(ConfigurationError):
         check_exposure(WebSettings(host="0.0.0.0", data_dir=tmp_path))

@@ -6,29 +6,49 @@ that was taken away or a catalogue that became private counts at once.
 
 from __future__ import annotations
 
+import logging
 import re
 import secrets
 import time
 from typing import Any
 
-from flask import Flask, g, request, session
-from flask.sessions import SecureCookieSessionInterface
+from flask import Flask, Request, g, request, session
+from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
 from flask_wtf.csrf import CSRFError, CSRFProtect
 
 from clip_branches.access import Caller
 from clip_branches.access.secret import SharedSecret
-from clip_branches.errors import NotAllowed
+from clip_branches.errors import ClipBranchesError, NotAllowed
 from clip_branches.service.guard import Guard
 from clip_branches.settings import WebSettings
 from web_service.entry.ended import Ended
 from web_service.entry.origin import CHANGING
 
+_log = logging.getLogger(__name__)
 _WHO = "who"
 _ID = re.compile(r"[0-9a-f]{32}")
 
 
 class _Cookie(SecureCookieSessionInterface):
-    """Secure wherever the page is read by https, by itself or by a proxy that the settings count."""
+    """Secure wherever the page is read by https, by itself or by a proxy that the settings count.
+
+    Signed, as the page's tokens are, with the newest of the services' secrets; those before it are accepted.
+    """
+
+    def __init__(self, secret: SharedSecret) -> None:
+        self._secret = secret
+
+    def use_secrets(self, app: Flask) -> None:
+        *former, newest = keys = self._secret.keys_for("session")
+        if app.config.get("WTF_CSRF_SECRET_KEY") != list(keys):
+            app.config.update(SECRET_KEY_FALLBACKS=former, WTF_CSRF_SECRET_KEY=list(keys), SECRET_KEY=newest)
+
+    def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
+        try:
+            self.use_secrets(app)
+        except ClipBranchesError as error:
+            _log.error("the services' secret is not read anew", extra={"reason": error.message})
+        return super().open_session(app, request)
 
     def get_cookie_secure(self, app: Flask) -> bool:
         return request.is_secure
@@ -42,8 +62,8 @@ class Sessions:
         self._lifetime_s = settings.session_hours * 3600
         self._ended = Ended(settings.data_dir, self._lifetime_s)
         self._csrf = CSRFProtect()
-        app.secret_key = SharedSecret(settings.data_dir).key_for("session")
-        app.session_interface = _Cookie()
+        cookie = app.session_interface = _Cookie(SharedSecret(settings.data_dir))
+        cookie.use_secrets(app)
         app.config.update(
             # Cookies know no ports: two platforms on one machine must not end each other's sessions.
             SESSION_COOKIE_NAME=f"clip_branches_{settings.port}",
