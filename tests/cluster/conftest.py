@@ -68,8 +68,16 @@ class Nodes:
 
     def kill(self, node: Any) -> None:
         """SIGKILL all processes of ``node``, its workers included, as when a machine loses power."""
+        started = [
+            child
+            for part in node.all_processes["raylet"]
+            for child in psutil.Process(part.process.pid).children(recursive=True)
+        ]
         self.workers.remove(node)
         self._cluster.remove_node(node, allow_graceful=False)
+        for process in started:  # without this they would go on for a second
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
 
     @contextlib.contextmanager
     def one_that_misses(self, folder: Path) -> Iterator[None]:
@@ -99,7 +107,8 @@ class Nodes:
     def replenish(self) -> None:
         """Two nodes, as at the start, and no other of which the cluster thinks that it is alive."""
         for node in [node for node in self.workers if node.dead_processes()]:
-            self.kill(node)
+            self.workers.remove(node)
+            self._cluster.remove_node(node, allow_graceful=False)
         while len(self.workers) < 2:
             self.add()
         until(lambda: len(self._alive()) == 3, 120)

@@ -8,11 +8,13 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from clip_branches.cluster.runtime import connected
 from clip_branches.errors import ConfigurationError
 from clip_branches.files import TEMPORARY_PREFIX
 from preprocessing.recipe import Recipe
@@ -33,6 +35,13 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("models")
     write_tiny_model(folder / "tiny", 0)
     return folder
+
+
+@pytest.fixture(scope="module")
+def joined(cluster: Nodes) -> Iterator[None]:
+    """This process is connected from one test to the next: the processes of a node, and what they loaded, are kept."""
+    with connected(cluster.address):
+        yield
 
 
 class Stage:
@@ -76,6 +85,7 @@ def stage(tmp_path: Path, models: Path, nodes: Nodes) -> Stage:
     return Stage(tmp_path, models, nodes.address)
 
 
+@pytest.mark.usefixtures("joined")
 def test_two_nodes_write_the_files_of_one_machine(stage: Stage) -> None:
     stage.paths[17].unlink()
     stage.paths[43].write_text("damaged")
@@ -87,6 +97,7 @@ def test_two_nodes_write_the_files_of_one_machine(stage: Stage) -> None:
     assert stage.embed("ray", stage.ray).processed == len(told.dropped)
 
 
+@pytest.mark.usefixtures("joined")
 def test_images_that_go_bad_after_the_filter_fail_alone(stage: Stage) -> None:
     for name in ("local", "ray"):
         stage.work(name)
@@ -98,31 +109,33 @@ def test_images_that_go_bad_after_the_filter_fail_alone(stage: Stage) -> None:
     assert stage.files("ray") == stage.files("local")
 
 
+@pytest.mark.usefixtures("joined")
 def test_a_node_that_dies_costs_no_shard(stage: Stage, nodes: Nodes) -> None:
-    stage.embed("local", stage.local)
+    small = 2  # so that there is work for long enough
+    stage.embed("local", stage.local._replace(shard_size=small))
     stage.work("ray")
     killed: list[int] = []
-
     ended = threading.Event()
 
     def kill_half_way() -> None:
         while stage.shards("ray") < 2 and not ended.wait(0.01):
             pass
-        killed.append(stage.shards("ray"))
         nodes.kill(nodes.workers[0])
+        killed.append(stage.shards("ray"))
 
     killer = threading.Thread(target=kill_half_way)
     killer.start()
     try:
-        summary = stage.embed("ray", stage.ray)
+        summary = stage.embed("ray", stage.ray._replace(shard_size=small))
     finally:
         ended.set()
         killer.join()
-    assert killed[0] < _IMAGES // _SHARD, "the node must die while there is work"
+    assert killed[0] < _IMAGES // small, "the node must die while there is work"
     assert (summary.kept, summary.dropped) == (_IMAGES, [])
     assert stage.files("ray") == stage.files("local")
 
 
+@pytest.mark.usefixtures("joined")
 def test_lost_shards_are_made_again_under_their_numbers(stage: Stage) -> None:
     stage.embed("local", stage.local)
     stage.embed("ray", stage.ray)
@@ -134,6 +147,7 @@ def test_lost_shards_are_made_again_under_their_numbers(stage: Stage) -> None:
     assert stage.files("ray") == stage.files("local")
 
 
+@pytest.mark.usefixtures("joined")
 def test_a_node_that_cannot_read_the_source_is_left_out(
     stage: Stage, nodes: Nodes, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -146,6 +160,7 @@ def test_a_node_that_cannot_read_the_source_is_left_out(
     assert "is left out: it could not read images that another node reads" in capsys.readouterr().err
 
 
+@pytest.mark.usefixtures("joined")
 def test_tasks_share_a_gpu(stage: Stage, nodes: Nodes) -> None:
     stage.embed("local", stage.local)
     node = nodes.add(cpus=2, num_gpus=1)
@@ -156,6 +171,7 @@ def test_tasks_share_a_gpu(stage: Stage, nodes: Nodes) -> None:
     assert stage.files("ray") == stage.files("local")
 
 
+@pytest.mark.usefixtures("joined")
 def test_a_device_that_no_node_has_is_one_clear_line(stage: Stage) -> None:
     with pytest.raises(ConfigurationError, match=r"must have a node that can embed.*'device' must be"):
         stage.embed("ray", stage.ray._replace(device="cuda:7"))
@@ -163,6 +179,9 @@ def test_a_device_that_no_node_has_is_one_clear_line(stage: Stage) -> None:
 
 
 def test_no_cluster_is_one_clear_line(stage: Stage) -> None:
+    import ray
+
+    ray.shutdown()  # a process that is connected uses that cluster, whatever the address
     with pytest.raises(ConfigurationError, match=r"must be reachable at '127\.0\.0\.1:1'"):
         stage.embed("ray", stage.ray._replace(ray_address="127.0.0.1:1"))
 
