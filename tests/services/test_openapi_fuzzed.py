@@ -47,7 +47,10 @@ def known(services: Running, tmp_path_factory: pytest.TempPathFactory) -> Path:
     values = {"path.name": "demo", "path.result_set": result_set, "path.key": key}
     parameters = "".join(f'"{name}" = "{value}"\n' for name, value in values.items())
     refused = f"[checks.negative_data_rejection]\nexpected-statuses = {json.dumps(REFUSED)}\n"
-    file.write_text(f"[parameters]\n{parameters}{refused}")
+    # The web service says so of the others whenever they take more than a moment to say that they are ready.
+    unready = json.dumps(["2xx", "4xx", "503"])
+    health = f'[[operations]]\ninclude-path = "/readyz"\nchecks.not_a_server_error.expected-statuses = {unready}\n'
+    file.write_text(f"[parameters]\n{parameters}{refused}{health}")
     return file
 
 
