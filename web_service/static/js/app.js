@@ -33,9 +33,7 @@ class App extends Labelling {
     return (this.#awaited ?? this.session)?.query ?? null;
   }
 
-  catalogueNamed(name) {
-    return this.catalogues.find((catalogue) => catalogue.name === name) ?? null;
-  }
+  catalogueNamed = (name) => this.catalogues.find((catalogue) => catalogue.name === name) ?? null;
 
   choose(name) {
     this.#use(name);
@@ -61,11 +59,7 @@ class App extends Labelling {
     }
     return this.#task.run("search", async (signal) => {
       this.#awaited = session;
-      try {
-        await session.load(session.round, signal);
-      } finally {
-        if (this.#awaited === session) this.#awaited = null;
-      }
+      await session.load(session.round, signal).finally(() => this.#awaited === session && (this.#awaited = null));
       this.#trail.flush();
       session.live = live;
       if (labels?.size) Object.assign(session.round, { draft: new Map(labels) });
