@@ -40,7 +40,7 @@ def test_a_damaged_new_generation_then_a_swap_then_none(running: Fleet, fault_mo
     newest.write_bytes(content)
     folder.rename(own_data / "old")
     (aside / "catalogues" / NAME).rename(folder)
-    until(lambda: running.metrics("search")[REFUSED] == running.metrics("data")[REFUSED] == 1)
+    until(lambda: running.metrics("search").get(REFUSED) == running.metrics("data").get(REFUSED) == 1)
     assert running.found(text="red") == before
     assert running.image(1).status_code == 200
 
@@ -50,7 +50,7 @@ def test_a_damaged_new_generation_then_a_swap_then_none(running: Fleet, fault_mo
     whole.rename(folder)
     until(lambda: running.search(text="blue").status_code == 200)
     assert running.found(text="red")["hits"] == before["hits"]
-    until(lambda: running.metrics("search")[REFUSED] == running.metrics("data")[REFUSED] == 0)
+    until(lambda: running.metrics("search").get(REFUSED) == running.metrics("data").get(REFUSED) == 0)
     shutil.rmtree(own_data / "old")
     shutil.rmtree(aside)
 
