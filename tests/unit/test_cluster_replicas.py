@@ -48,6 +48,7 @@ def test_a_shard_is_missing_only_when_it_is_silent_for_longer_than_a_request_wai
 def test_a_replica_that_has_ended_is_not_asked_whatever_it_said_before(caplog: pytest.LogCaptureFixture) -> None:
     shard = _shard(2)
     ended, other = shard.replicas
+    caplog.clear()  # where a service has run before, the logs tell of the start too
     with caplog.at_level(logging.INFO):
         shard.note(ended, "its actor has ended")
         shard.heard(ended)  # an answer that was on its way
