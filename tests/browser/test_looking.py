@@ -179,7 +179,6 @@ def test_figures_say_what_the_api_says_and_filter(searching: Person) -> None:
 
 
 def test_a_map_of_very_many_says_what_it_shows(person: Person) -> None:
-    person.expects_failures = True  # a machine too busy to make it in time answers 503, and the page asks again
     person.visit(catalogue="many", q="anything at all")
     person.sees_pictures()
     _opens_the_map(person)

@@ -31,9 +31,8 @@ def test_many_users_at_once(running: Fleet) -> None:
             f"p99 {outcome.p99_ms} ms, /livez at most {slowest * 1_000:.0f} ms\n"
         )
         assert outcome.failures == 0, outcome.report
-        assert outcome.requests > users
-        # It waits for no search: those of a slow machine take long, and so do the slowest of them everywhere.
-        assert slowest < max(5.0, outcome.p99_ms / 1_000)
+        assert outcome.requests > 100
+        assert slowest < 5  # it waits for no search
     for service in ("search", "data", "web"):
         figures = running.metrics(service)
         assert not any('status="500"' in name for name in figures if name.startswith("http_requests_total"))

@@ -101,8 +101,7 @@ def test_no_request_is_lost_by_reloads(
     slowest = got.pop("slowest ms")
     assert set(got) == {"200"}, got
     assert set(took) == set(numbers), "a reload did not come to its end"
-    # Nobody waits for a new worker to be ready, which takes most of the time of a reload.
-    assert slowest < max(5_000, 1_000 * max(took.values()) / 2)
+    assert slowest < 5_000  # nobody waits for a new worker to be ready
     assert running.found(text="red", positive=[1, 2, 3], negative=[9]) == kept
 
 
